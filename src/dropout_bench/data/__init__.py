@@ -1,0 +1,1 @@
+"""Datasets: where they come from, which images a run sees, and the LightningDataModules."""

@@ -1,0 +1,224 @@
+"""LightningDataModules: subsets of MNIST, Fashion-MNIST and the digits.
+
+Images stay unsigned bytes in memory-mapped files until a batch is asked for; a batch is gathered
+by index in one operation and turned into floats after it reached the device. There is nothing to
+decode, so there are no worker processes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from dropout_bench.catalogue import DATASETS, Dataset
+from dropout_bench.data import idx
+from dropout_bench.data.subsets import Indices, reindexed, stratified_split
+from dropout_bench.errors import BenchError
+from dropout_bench.params import Normalise, Run
+from dropout_bench.streams import Stream, generator
+
+Batch = tuple[Tensor, Tensor]
+"""Images, (images, height, width), and labels, (images,)."""
+
+BATCHES_PER_CHUNK = 64
+"""Batches handed to one ``training_step``: what Lightning does per step is paid once for all."""
+
+EVALUATION_BATCH = 1000
+"""Images per batch in evaluation; fixed, since sums over a batch depend on its size."""
+
+
+class Batches:
+    """An iterable over batches of some images of a dataset, as a DataLoader would be.
+
+    Args:
+        images: all images of a file, unsigned bytes; shape (images, height, width).
+        labels: their labels; shape (images,).
+        chosen: places of the images to go over.
+        size: images per batch; the last batch may be smaller.
+        order: draws a new order for each pass; without it the order is that of ``chosen``.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        chosen: Indices,
+        size: int,
+        order: torch.Generator | None = None,
+    ) -> None:
+        self.images = images
+        self.labels = labels
+        self.chosen = torch.from_numpy(chosen)
+        self.size = size
+        self.order = order
+
+    def __len__(self) -> int:
+        return -(-len(self.chosen) // self.size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        chosen = self.chosen
+        if self.order is not None:
+            chosen = chosen[torch.randperm(len(chosen), generator=self.order)]
+        for part in chosen.split(self.size):
+            yield self.images[part], self.labels[part]
+
+
+class Subset(L.LightningDataModule):
+    """Images of some classes of a dataset, split by seed into training and validation.
+
+    The test files are opened by ``setup("test")`` only: training cannot touch them.
+
+    Args:
+        root: the folder that holds the dataset's folder.
+        classes: labels to keep; the place of a label here is the label the network sees.
+        train_size: number of training images to draw, stratified by class, those for validation
+            included; all of them without it.
+        validation: fraction of these images held out for validation, in [0, 1).
+        normalise: a pixel of value v in [0, 1] enters as (v − mean) / sd.
+        batch_size: images per optimiser step.
+        seed: draws the subset, the split and the order of the batches.
+
+    Raises:
+        BenchError: (by ``setup``) the files are missing or damaged, labels are not those of the
+            dataset, or there are too few images.
+    """
+
+    dataset: ClassVar[Dataset]
+
+    def __init__(
+        self,
+        root: Path | str,
+        classes: tuple[int, ...] | None = None,
+        train_size: int | None = None,
+        validation: float = 0.0,
+        normalise: Normalise | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.folder = Path(root) / self.dataset.name
+        self.classes = classes or tuple(range(len(self.dataset.classes)))
+        self.train_size = train_size
+        self.validation = validation
+        self.normalise = normalise or Normalise()
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def prepare_data(self) -> None:
+        """Check that the dataset is there and whole; getting it is ``dropout-bench download``."""
+        idx.verified_digest(self.folder)
+
+    def setup(self, stage: str) -> None:
+        """Open the training files (``fit``, ``validate``) or the test files (``test``)."""
+        if stage == "test":
+            self.test_images, self.test_labels = self._open("test")
+            self.test = (self.test_labels >= 0).nonzero().squeeze(1).numpy()
+            return
+        self.train_images, self.train_labels = self._open("train")
+        labels = self.train_labels.numpy()
+        try:
+            self.split = stratified_split(
+                labels,
+                self.train_size or int((labels >= 0).sum()),
+                self.validation,
+                self.seed,
+            )
+        except ValueError as error:
+            raise BenchError(f"{self.folder}: cannot be split as asked: {error}") from error
+
+    def _open(self, split: str) -> Batch:
+        images = idx.map_idx(self.folder / idx.FILES[split, "images"])
+        labels = idx.map_idx(self.folder / idx.FILES[split, "labels"])
+        if images.shape != (len(labels), *self.dataset.shape):
+            raise BenchError(
+                f"{self.folder}: {split} images of shape {images.shape} do not fit {len(labels)} "
+                f"labels and images of {self.dataset.shape} pixels"
+            )
+        if len(labels) and labels.max() >= len(self.dataset.classes):
+            raise BenchError(
+                f"{self.folder}: a {split} label is {labels.max()}, "
+                f"and there are {len(self.dataset.classes)} classes"
+            )
+        return torch.from_numpy(images), torch.from_numpy(reindexed(labels, self.classes))
+
+    def train_dataloader(self) -> Batches:
+        """Chunks of training batches; each pass goes on in the seed's stream of orders."""
+        return Batches(
+            self.train_images,
+            self.train_labels,
+            self.split.train,
+            self.batch_size * BATCHES_PER_CHUNK,
+            generator(self.seed, Stream.ORDER),
+        )
+
+    def train_evaluation_dataloader(self) -> Batches:
+        """The training images once, in the dataset's order."""
+        return self._in_order(self.train_images, self.train_labels, self.split.train)
+
+    def val_dataloader(self) -> Batches | list[Any]:
+        """The validation images in the dataset's order; no loader at all without a split."""
+        if not len(self.split.validation):
+            return []
+        return self._in_order(self.train_images, self.train_labels, self.split.validation)
+
+    def test_dataloader(self) -> Batches:
+        """The test images of the chosen classes in the dataset's order."""
+        return self._in_order(self.test_images, self.test_labels, self.test)
+
+    @staticmethod
+    def _in_order(images: Tensor, labels: Tensor, chosen: Indices) -> Batches:
+        return Batches(images, labels, chosen, EVALUATION_BATCH)
+
+    def on_after_batch_transfer(
+        self, batch: Batch, dataloader_idx: int
+    ) -> Batch | list[Batch]:
+        """Turn bytes into floats on the device; in training, cut the chunk into its batches."""
+        images, labels = self.floats(batch[0]), batch[1]
+        if self.trainer is not None and self.trainer.training:
+            sizes = self.batch_size
+            return list(zip(images.split(sizes), labels.split(sizes), strict=True))
+        return images, labels
+
+    def floats(self, images: Tensor) -> Tensor:
+        """Normalise images: (v / white − mean) / sd, float32, from bytes v in [0, white]."""
+        mean, sd = self.normalise.mean, self.normalise.sd
+        return images.float().mul_(1 / (self.dataset.white * sd)).sub_(mean / sd)
+
+
+class MNISTSubset(Subset):
+    """Handwritten digits of 28 × 28 pixels: 60,000 for training, 10,000 for the test."""
+
+    dataset = DATASETS["mnist"]
+
+
+class FashionMNISTSubset(Subset):
+    """Articles of clothing of 28 × 28 pixels: 60,000 for training, 10,000 for the test."""
+
+    dataset = DATASETS["fashion-mnist"]
+
+
+class DigitsSubset(Subset):
+    """Handwritten digits of 8 × 8 pixels: 1,442 for training, 355 for the test."""
+
+    dataset = DATASETS["digits"]
+
+
+SUBSETS: dict[str, type[Subset]] = {
+    module.dataset.name: module for module in (MNISTSubset, FashionMNISTSubset, DigitsSubset)
+}
+
+
+def subset_of(run: Run, root: Path | str) -> Subset:
+    """Return the data module of a run, over the datasets in ``root``."""
+    return SUBSETS[run.dataset](
+        root,
+        classes=run.classes,
+        train_size=run.train_size,
+        validation=run.validation,
+        normalise=run.normalise,
+        batch_size=run.batch_size,
+        seed=run.seed,
+    )

@@ -1,0 +1,195 @@
+"""Where many independent jobs are done at once: Dask, on this machine or on a cluster.
+
+Nothing here knows what a run is. A job is a call of a function with picklable arguments whose
+result comes back as a value, so workers share no file system with the caller.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import dask
+from distributed import Client, Future, LocalCluster, as_completed
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from dropout_bench.errors import BenchError
+
+SCHEDULER_VARIABLE = "DROPOUT_BENCH_SCHEDULER"
+_LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
+
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Number of processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[Client]:
+    """Connect to a scheduler, or start a worker process for each core of this machine.
+
+    Args:
+        scheduler: address of a running Dask scheduler, else ``$DROPOUT_BENCH_SCHEDULER``.
+        count: number of local workers; one per core without it.
+
+    Raises:
+        BenchError: no scheduler answers at that address.
+    """
+    _stop_with_parent()
+    address = scheduler or os.environ.get(SCHEDULER_VARIABLE)
+    settings = {
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.terminate": False,
+        "distributed.logging.distributed": "error",
+        # Dask has malloc give memory back at once, and a training asks for it again at once: with
+        # Dask's setting a run takes 1.4 times as long.
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30,
+        "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**30,
+    }
+    with dask.config.set(settings):
+        if address:
+            try:
+                client = Client(address, timeout=10)
+            except (OSError, ValueError, TimeoutError) as error:
+                raise BenchError(
+                    f"no Dask scheduler answers at {address} ({error}); start one with: "
+                    "dask scheduler --host 127.0.0.1"
+                ) from error
+            with client:
+                yield client
+            return
+        with (
+            LocalCluster(
+                n_workers=count or cores(),
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def _stop_with_parent() -> None:
+    """End this process when its parent is gone: DVC killed outright leaves its stages running."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def done(
+    client: Client,
+    function: Callable[..., Result],
+    jobs: Mapping[str, tuple[Any, ...]],
+    progress: "Progress",
+) -> Iterator[tuple[str, Result | BaseException]]:
+    """Call ``function`` with each job's arguments; yield name and result as each is finished.
+
+    A job that raises, or that kills its worker again and again, yields its exception; the others
+    go on. A job whose worker is lost is started again elsewhere.
+    """
+    names = {}
+    for name, arguments in jobs.items():
+        names[client.submit(function, *arguments, pure=False)] = name
+    running = len(client.scheduler_info(n_workers=-1)["workers"])
+    progress.started(running)
+    future: Future
+    for future in as_completed(list(names), raise_errors=False):
+        name = names.pop(future)
+        failure = future.exception() if future.status == "error" else None
+        outcome = failure if failure is not None else future.result()
+        # Kept futures would be computed again if the worker that holds them dies.
+        future.release()
+        del future
+        progress.finished(failed=failure is not None)
+        yield name, outcome
+
+
+def trace(error: BaseException) -> str:
+    """Return the trace of a job's exception, as it came from the worker."""
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+class Progress:
+    """One line on how far a sweep is: kept in place on a terminal, repeated in a log file.
+
+    Args:
+        title: what is being done.
+        total: number of jobs, the reused ones included.
+        reused: number of jobs whose result was there already.
+    """
+
+    def __init__(self, title: str, total: int, reused: int = 0) -> None:
+        self.title = title
+        self.total = total
+        self.reused = reused
+        self.done = 0
+        self.failed = 0
+        self.workers = 0
+        self._since = time.monotonic()
+        self._said = 0.0
+        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._live = Live(console=self._console, auto_refresh=False)
+
+    def __enter__(self) -> "Progress":
+        if self._console.is_terminal:
+            self._live.start()
+        self._show()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._show(final=True)
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def started(self, workers: int) -> None:
+        """Say that the jobs are handed to so many workers."""
+        self.workers = workers
+        self._since = time.monotonic()
+        self._show()
+
+    def finished(self, failed: bool) -> None:
+        """Count one more job."""
+        self.done += not failed
+        self.failed += failed
+        self._show()
+
+    def line(self) -> str:
+        """Write the line: done, running, failed, reused, throughput and time left."""
+        left = self.total - self.reused - self.done - self.failed
+        counts = (
+            f"{self.title}: {self.done} done, {min(left, self.workers)} running, "
+            f"{self.failed} failed, {self.reused} reused, of {self.total}"
+        )
+        elapsed = time.monotonic() - self._since
+        finished = self.done + self.failed
+        if not finished:
+            return counts
+        rate = finished / elapsed
+        remaining = f"{left / rate:.0f} s left" if left else f"{elapsed:.0f} s"
+        return f"{counts} · {rate:.2f} runs/s · {remaining}"
+
+    def _show(self, final: bool = False) -> None:
+        if self._console.is_terminal:
+            self._live.update(Text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+        elif final or time.monotonic() - self._said > _LOG_EVERY:
+            self._said = time.monotonic()
+            print(self.line(), flush=True)

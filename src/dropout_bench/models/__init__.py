@@ -1,0 +1,1 @@
+"""Dropout layers, the base LightningModule, and one short class per MLP variant."""

@@ -1,0 +1,127 @@
+"""The base LightningModule: everything that the MLP variants share."""
+
+from collections import OrderedDict
+from itertools import pairwise
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.aggregation import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from dropout_bench.data.modules import Batch
+from dropout_bench.models.dropout import Dropout
+from dropout_bench.models.linear import PortableLinear
+from dropout_bench.streams import Stream, stream_seed
+
+
+class MLP(L.LightningModule):
+    """A multilayer perceptron for images, trained by Adam on the cross-entropy.
+
+    A variant says what one of its hidden layers is made of (:meth:`hidden_layer`); input, output,
+    training, metrics and optimiser stand here once.
+
+    Loss is the negative log-likelihood −log softmax(z)ₜ of the true class t, in nats, averaged
+    over images; accuracy is the fraction of images whose largest logit is that of the true class.
+    Both are kept by epoch and logged as ``split/name``. The training figures are those seen in
+    training: with the masks of the moment, and with weights that move as the epoch goes on.
+
+    Args:
+        pixels: number of pixels of an image.
+        classes: number of classes.
+        hidden: width of each hidden layer.
+        dropout: dropout rate of each hidden layer, in [0, 1).
+        input_dropout: dropout rate of the pixels, in [0, 1).
+        learning_rate: Adam's step size.
+        seed: draws the initial weights and the masks.
+    """
+
+    def __init__(
+        self,
+        pixels: int,
+        classes: int,
+        hidden: tuple[int, ...],
+        dropout: tuple[float, ...],
+        input_dropout: float = 0.0,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.seed = seed
+        # One training_step takes a chunk of batches and steps the optimiser after each.
+        self.automatic_optimization = False
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(stream_seed(seed, Stream.WEIGHTS))
+            layers = OrderedDict[str, nn.Module](flatten=nn.Flatten())
+            if input_dropout:
+                layers["input_dropout"] = Dropout(input_dropout, seed, layer=0)
+            widths = pairwise((pixels, *hidden))
+            for number, ((before, after), rate) in enumerate(
+                zip(widths, dropout, strict=True), start=1
+            ):
+                modules = self.hidden_layer(PortableLinear(before, after), rate, number)
+                layers[f"hidden{number}"] = nn.Sequential(*modules)
+            layers["output"] = PortableLinear(hidden[-1], classes)
+        self.network = nn.Sequential(layers)
+        self.train_metrics = _metrics("train", classes)
+        self.val_metrics = _metrics("val", classes)
+        self.test_metrics = _metrics("test", classes)
+
+    def hidden_layer(self, linear: nn.Module, rate: float, number: int) -> list[nn.Module]:
+        """Return the modules of a hidden layer, in order.
+
+        Args:
+            linear: the layer's linear map.
+            rate: the layer's dropout rate.
+            number: the layer's number, from 1; a dropout layer draws its masks by it.
+        """
+        raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits, (images, classes), of normalised images, (images, height, width)."""
+        logits: Tensor = self.network(images)
+        return logits
+
+    def training_step(self, batches: list[Batch], batch_idx: int) -> None:
+        """Take one optimiser step for each batch of a chunk."""
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, L.pytorch.core.optimizer.LightningOptimizer)
+        seen = []
+        for images, labels in batches:
+            logits = self(images)
+            loss = F.cross_entropy(logits, labels)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+            seen.append(logits.detach())
+        labels = torch.cat([labels for _, labels in batches])
+        self._record(self.train_metrics, torch.cat(seen), labels)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Record loss and accuracy on validation images, in evaluation mode."""
+        self._record(self.val_metrics, self(batch[0]), batch[1])
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Record loss and accuracy on test images, in evaluation mode."""
+        self._record(self.test_metrics, self(batch[0]), batch[1])
+
+    def _record(self, metrics: MetricCollection, logits: Tensor, labels: Tensor) -> None:
+        metrics["loss"].update(F.cross_entropy(logits, labels, reduction="none"))
+        metrics["accuracy"].update(logits, labels)
+        self.log_dict(metrics, on_step=False, on_epoch=True)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam (Kingma and Ba 2015) with its usual moments, all parameters in one fused step."""
+        return torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)
+
+
+def _metrics(split: str, classes: int) -> MetricCollection:
+    metrics: dict[str, Metric | MetricCollection] = {
+        # A loss that is not finite must show: it is how a diverged run is noticed.
+        "loss": MeanMetric(nan_strategy="disable"),
+        "accuracy": MulticlassAccuracy(classes, average="micro", validate_args=False),
+    }
+    return MetricCollection(metrics, prefix=f"{split}/", compute_groups=False)

@@ -1,0 +1,50 @@
+"""A linear layer that gives the same bits on every x86-64 CPU with AVX2."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from dropout_bench.numerics import PORTABLE, arithmetic
+
+
+def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return left · rightᵀ + bias through oneDNN. Shapes: (n, k), (m, k), (m,) → (n, m)."""
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+    return result
+
+
+class _OneDNNLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _product(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        for_x = _product(gradient, weight.t()) if ctx.needs_input_grad[0] else None
+        return for_x, _product(gradient.t(), x.t()), gradient.sum(0)
+
+
+class PortableLinear(nn.Linear):
+    """y = x Wᵀ + b, as :class:`torch.nn.Linear`, with its parameters, state dict and initialisation.
+
+    Under the pinned environment (:mod:`dropout_bench.numerics`) the three matrix products, of the
+    forward and the backward pass, go through oneDNN. MKL, which ``nn.Linear`` uses, picks its
+    kernels by CPU vendor, and its portable mode takes 2.5 times as long. Elsewhere (on a GPU, on
+    another processor, where the operator, private to torch, is missing) this is ``nn.Linear``.
+
+    Shape:
+        x: (batch, in_features), float32; the result: (batch, out_features).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the layer to ``input``, of shape (batch, in_features)."""
+        if arithmetic(input.device.type) == PORTABLE:
+            result: Tensor = _OneDNNLinear.apply(input, self.weight, self.bias)
+            return result
+        return F.linear(input, self.weight, self.bias)

@@ -1,0 +1,22 @@
+"""The MLP variants, one module each: variant ``pre-activation`` is the class in
+``pre_activation.py``. A new module here is a new variant, without another line of code."""
+
+import importlib
+import inspect
+
+from dropout_bench.models.base import MLP
+
+
+def variant_class(name: str) -> type[MLP]:
+    """Return the class of a variant.
+
+    Args:
+        name: the variant's name in ``params.yaml``, one of :data:`dropout_bench.params.VARIANTS`.
+    """
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    (variant,) = (
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, MLP) and member.__module__ == module.__name__
+    )
+    return variant

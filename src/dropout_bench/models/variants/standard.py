@@ -1,0 +1,13 @@
+"""The network that every dropout variant is compared with."""
+
+from torch import nn
+
+from dropout_bench.models.base import MLP
+
+
+class StandardMLP(MLP):
+    """No dropout: h = relu(W x + b) in every hidden layer."""
+
+    def hidden_layer(self, linear: nn.Module, rate: float, number: int) -> list[nn.Module]:
+        """Linear map, activation; the rate is 0."""
+        return [linear, nn.ReLU()]

@@ -1,0 +1,1 @@
+"""One run, the store of finished runs, and the sweep over an experiment's runs."""

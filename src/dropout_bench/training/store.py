@@ -1,0 +1,137 @@
+"""The run store: every finished run, under its key, so that nothing is trained twice.
+
+An entry is a folder with the run's files and ``entry.json``, which holds their checksums. It is
+written beside its place and moved there whole; one that is damaged is dropped when it is read.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from dropout_bench.files import whole_folder
+from dropout_bench.params import Run
+from dropout_bench.training.run import EVENTS, RunResult
+
+STORE_VARIABLE = "DROPOUT_BENCH_STORE"
+_ENTRY = "entry.json"
+
+_PACKAGE = Path(__file__).parents[1]
+_TRAINING_CODE = (
+    "numerics.py",
+    "streams.py",
+    "catalogue.py",
+    "data/idx.py",
+    "data/subsets.py",
+    "data/modules.py",
+    "models/linear.py",
+    "models/dropout.py",
+    "models/base.py",
+    "training/run.py",
+)
+"""The files that a run's result depends on, besides its own variant's."""
+
+
+def default_store(root: Path) -> Path:
+    """Return the folder of the store: ``$DROPOUT_BENCH_STORE``, else ``run-store`` in the project.
+
+    ``dvc exp`` runs experiments in copies of the project, in ``.dvc/tmp/exps`` inside it; they
+    share the store of the project itself.
+    """
+    if named := os.environ.get(STORE_VARIABLE):
+        return Path(named)
+    before, inside, _ = str(root.resolve()).partition(os.path.join("", ".dvc", "tmp", "exps"))
+    return Path(before if inside else root) / "run-store"
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that compute; a build's suffix such as ``+cpu`` left out."""
+    return {name: version(name).partition("+")[0] for name in ("torch", "lightning")}
+
+
+@cache
+def code_digest(variant: str) -> str:
+    """Digest the source code that training a variant depends on (line ends apart)."""
+    digest = hashlib.sha256()
+    for name in (*_TRAINING_CODE, f"models/variants/{variant.replace('-', '_')}.py"):
+        source = (_PACKAGE / name).read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{name}\0{len(source)}\0".encode() + source)
+    return digest.hexdigest()
+
+
+def run_key(run: Run, data_digest: str, device: str) -> str:
+    """Return the key of a run: equal keys, equal bytes.
+
+    Args:
+        run: what is trained.
+        data_digest: digest of the dataset's files.
+        device: what it is computed on, as :func:`~dropout_bench.training.run.device_in_use` says.
+    """
+    identity = {
+        "run": run.model_dump(mode="json"),
+        "data": data_digest,
+        "code": code_digest(run.variant),
+        "versions": library_versions(),
+        "device": device,
+    }
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+class RunStore:
+    """Finished runs by key, in a folder.
+
+    Args:
+        folder: where the entries are; made when the first one is put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str, needed: tuple[str, ...] = ()) -> RunResult | None:
+        """Return the run of a key, or None where it must be trained.
+
+        An entry that lacks one of the files ``needed`` does not count; one whose bytes do not
+        have the checksums it was written with is removed.
+        """
+        folder = self.folder / key
+        try:
+            entry = json.loads((folder / _ENTRY).read_bytes())
+            files = {name: (folder / name).read_bytes() for name in entry["files"]}
+            result = RunResult(
+                files=files,
+                events=(folder / EVENTS).read_bytes(),
+                seconds=float(entry["seconds"]),
+                device=str(entry["device"]),
+            )
+            if _checksums(files) != entry["files"]:
+                raise ValueError("checksum")
+        except FileNotFoundError:
+            if (folder / _ENTRY).exists():
+                shutil.rmtree(folder)
+            return None
+        except (ValueError, KeyError, TypeError):
+            shutil.rmtree(folder)
+            return None
+        return result if all(name in files for name in needed) else None
+
+    def put(self, key: str, run: Run, result: RunResult) -> None:
+        """Keep a finished run, whole or not at all."""
+        entry = {
+            "run": run.model_dump(mode="json"),
+            "device": result.device,
+            "seconds": result.seconds,
+            "files": _checksums(result.files),
+        }
+        with whole_folder(self.folder / key) as folder:
+            for name, content in result.files.items():
+                (folder / name).write_bytes(content)
+            (folder / EVENTS).write_bytes(result.events)
+            (folder / _ENTRY).write_text(json.dumps(entry, indent=1))
+
+
+def _checksums(files: dict[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}

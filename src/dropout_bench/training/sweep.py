@@ -1,0 +1,141 @@
+"""The sweep: all runs of an experiment, those in the store reused, the others trained."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from dropout_bench import engine
+from dropout_bench.data import idx
+from dropout_bench.errors import BenchError
+from dropout_bench.files import whole_folder
+from dropout_bench.params import Experiment, Run
+from dropout_bench.training.run import RunResult, device_in_use, epoch_file, train
+from dropout_bench.training.store import RunStore, library_versions, run_key
+
+ABOUT = "run.json"
+
+
+def run_folder(runs: Path, experiment: str, run: Run) -> Path:
+    """Return the folder of a run's weights and curves."""
+    return runs / experiment / run.name
+
+
+def sweep(
+    name: str,
+    experiment: Experiment,
+    root: Path,
+    store: RunStore,
+    scheduler: str | None = None,
+    worker_count: int | None = None,
+) -> dict[Run, float]:
+    """Train what is missing of an experiment and write all its runs to ``runs/<name>``.
+
+    Every finished run goes to the store as it arrives, so a sweep that is stopped goes on where
+    it was. ``runs/<name>`` is written at the end, whole.
+
+    Args:
+        name: the experiment's name.
+        experiment: its runs.
+        root: the project's folder.
+        store: where finished runs are kept.
+        scheduler: address of a Dask scheduler, if not this machine's own workers.
+        worker_count: number of local workers; one per core without it.
+
+    Returns:
+        The seconds that each run's training took, when it was trained.
+
+    Raises:
+        BenchError: the dataset is missing or damaged, or some runs failed; the others are kept.
+    """
+    raw = root / "data" / "raw"
+    data_digest = idx.verified_digest(raw / experiment.dataset)
+    device = device_in_use()
+    keys = {run: run_key(run, data_digest, device) for run in experiment.runs()}
+    needed: tuple[str, ...] = ()
+    if experiment.keep_every_epoch:
+        needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
+    missing = {run: key for run, key in keys.items() if store.get(key, needed) is None}
+
+    title = f"train {name}"
+    failures: dict[Run, BaseException] = {}
+    with engine.Progress(title, len(keys), reused=len(keys) - len(missing)) as progress:
+        if missing:
+            failures = _train_missing(
+                missing, name, experiment, root, store, progress, scheduler, worker_count
+            )
+    if failures:
+        raise BenchError(_summary(title, failures, len(keys)))
+
+    seconds = {}
+    with whole_folder(root / "runs" / name) as folder:
+        for run, key in keys.items():
+            result = store.get(key)
+            if result is None:
+                raise BenchError(f"{title}: {run.name} vanished from the run store; run it again")
+            seconds[run] = result.seconds
+            _write(folder / run.name, run, key, result, needed)
+            _restore_events(root / "logs" / name / run.name, key, result)
+    return seconds
+
+
+def _train_missing(
+    missing: Mapping[Run, str],
+    name: str,
+    experiment: Experiment,
+    root: Path,
+    store: RunStore,
+    progress: engine.Progress,
+    scheduler: str | None,
+    worker_count: int | None,
+) -> dict[Run, BaseException]:
+    by_name = {run.name: run for run in missing}
+    logs = (root / "logs" / name).resolve()
+    logs.mkdir(parents=True, exist_ok=True)
+    raw = (root / "data" / "raw").resolve()
+    jobs = {
+        run.name: (run, raw, logs, experiment.keep_every_epoch) for run in missing
+    }
+    failures: dict[Run, BaseException] = {}
+    count = min(worker_count or engine.cores(), len(missing))
+    with engine.workers(scheduler, count) as client:
+        for job, outcome in engine.done(client, train, jobs, progress):
+            run = by_name[job]
+            if isinstance(outcome, RunResult):
+                store.put(missing[run], run, outcome)
+            else:
+                failures[run] = outcome
+    return failures
+
+
+def _summary(title: str, failures: Mapping[Run, BaseException], total: int) -> str:
+    parts = [f"{title}: {len(failures)} of {total} runs failed; the others are kept."]
+    for run, error in failures.items():
+        parts.append(f"\n{run.name}: {type(error).__name__}: {error}")
+        parts.append(f"  parameters: {run.model_dump_json()}")
+        if not isinstance(error, BenchError):
+            parts.append("  " + engine.trace(error).replace("\n", "\n  "))
+    parts.append("\nThe next call tries these again, and only these.")
+    return "\n".join(parts)
+
+
+def _write(
+    folder: Path, run: Run, key: str, result: RunResult, epochs: tuple[str, ...]
+) -> None:
+    """Write a run's files; bytes that depend on nothing but code, parameters and data."""
+    folder.mkdir(parents=True)
+    for name, content in result.files.items():
+        if not name.startswith("epoch-") or name in epochs:
+            (folder / name).write_bytes(content)
+    about = {"key": key, "device": result.device, **library_versions()}
+    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
+
+
+def _restore_events(folder: Path, key: str, result: RunResult) -> None:
+    """Give a run that was trained elsewhere, or earlier, its TensorBoard events back."""
+    written_for = folder / "key"
+    if not written_for.exists() or written_for.read_text() != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "events.out.tfevents.0").write_bytes(result.events)
+        written_for.write_text(key)
