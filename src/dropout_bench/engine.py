@@ -111,7 +111,7 @@ def done(
         names[client.submit(function, *arguments, pure=False)] = name
     running = len(client.scheduler_info(n_workers=-1)["workers"])
     progress.started(running)
-    future: Future
+    future: Future[Result]
     for future in as_completed(list(names), raise_errors=False):
         name = names.pop(future)
         failure = future.exception() if future.status == "error" else None

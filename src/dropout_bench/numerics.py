@@ -68,5 +68,5 @@ def arithmetic(device_type: str = "cpu") -> str:
 
     # The operator is private to torch and built in on x86-64 only.
     operator = hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    usable = operator and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    usable = operator and torch.backends.mkldnn.is_available()
     return PORTABLE if device_type == "cpu" and usable and is_pinned() else NATIVE

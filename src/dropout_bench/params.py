@@ -61,7 +61,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Frozen, and an unknown key is an error: a misspelled setting must not pass for a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,14 +77,14 @@ class _Strict(BaseModel):
         return content
 
 
-class Normalise(_Strict):
+class Normalise(Strict):
     """Pixels enter the network as (v − mean) / sd, where v in [0, 1] is the pixel's value."""
 
     mean: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     sd: Positive = 1.0
 
 
-class Cell(_Strict):
+class Cell(Strict):
     """What an experiment varies, but for the seed: a variant and its dropout rates."""
 
     variant: str
@@ -100,7 +100,7 @@ class Cell(_Strict):
         return " ".join([self.variant, *rates])
 
 
-class Run(_Strict):
+class Run(Strict):
     """One training: everything that its result depends on, but for code, data bytes and machine.
 
     Two experiments that ask for the same run share it, so every value stands here resolved: all
@@ -124,9 +124,7 @@ class Run(_Strict):
     @property
     def cell(self) -> Cell:
         """The run's cell: its variant and dropout rates."""
-        return Cell(
-            variant=self.variant, dropout=self.dropout, input_dropout=self.input_dropout
-        )
+        return Cell(variant=self.variant, dropout=self.dropout, input_dropout=self.input_dropout)
 
     @property
     def name(self) -> str:
@@ -137,7 +135,7 @@ class Run(_Strict):
         return "/".join([*parts, f"seed={self.seed}"])
 
 
-class Experiment(_Strict):
+class Experiment(Strict):
     """A section of ``experiments``: a question, as a grid of cells times seeds.
 
     At rate 0.0 every variant is the ``baseline``, so that one stands in, once, for all of them.
@@ -152,9 +150,9 @@ class Experiment(_Strict):
     baseline: str = "standard"
     variants: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_unique)]
     dropout: Annotated[tuple[Rates, ...], Field(min_length=1), AfterValidator(_unique)]
-    input_dropout: Annotated[
-        tuple[Rate, ...], Field(min_length=1), AfterValidator(_unique)
-    ] = (0.0,)
+    input_dropout: Annotated[tuple[Rate, ...], Field(min_length=1), AfterValidator(_unique)] = (
+        0.0,
+    )
     learning_rate: Positive
     batch_size: PositiveInt
     epochs: PositiveInt
@@ -295,7 +293,7 @@ class Experiment(_Strict):
         ]
 
 
-class Download(_Strict):
+class Download(Strict):
     """The section ``download``: where datasets come from."""
 
     timeout: Positive = 20.0
@@ -306,7 +304,7 @@ class Download(_Strict):
 ExperimentName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
 
 
-class Params(_Strict):
+class Params(Strict):
     """The whole of ``params.yaml``."""
 
     file: ClassVar[str] = "params.yaml"
@@ -323,9 +321,7 @@ class Params(_Strict):
         """
         known = {**self.demo, **self.experiments}
         if name not in known:
-            raise BenchError(
-                f'{self.file}: no experiment "{name}"; {did_you_mean(name, known)}'
-            )
+            raise BenchError(f'{self.file}: no experiment "{name}"; {did_you_mean(name, known)}')
         return known[name]
 
 

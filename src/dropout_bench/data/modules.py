@@ -172,9 +172,7 @@ class Subset(L.LightningDataModule):
     def _in_order(images: Tensor, labels: Tensor, chosen: Indices) -> Batches:
         return Batches(images, labels, chosen, EVALUATION_BATCH)
 
-    def on_after_batch_transfer(
-        self, batch: Batch, dataloader_idx: int
-    ) -> Batch | list[Batch]:
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch | list[Batch]:
         """Turn bytes into floats on the device; in training, cut the chunk into its batches."""
         images, labels = self.floats(batch[0]), batch[1]
         if self.trainer is not None and self.trainer.training:

@@ -29,9 +29,7 @@ class Evaluation:
     by_epoch: dict[int, dict[str, float]]
 
 
-def evaluate(
-    run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]
-) -> Evaluation:
+def evaluate(run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]) -> Evaluation:
     """Evaluate a trained run on its training, validation and test images.
 
     Args:

@@ -3,9 +3,11 @@
 import io
 import json
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+from torch.utils.tensorboard import SummaryWriter
 
 from dropout_bench import engine
 from dropout_bench.errors import BenchError
@@ -15,6 +17,7 @@ from dropout_bench.params import Experiment, Run, rates_text
 from dropout_bench.training.run import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.sweep import ABOUT, run_folder
 
+_LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
 METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
 _DIGITS = "%.6g"
 
@@ -42,7 +45,9 @@ def evaluate_experiment(
     """
     runs = experiment.runs()
     raw = (root / "data" / "raw").resolve()
-    jobs = {run.name: _job(run, run_folder(root / "runs", name, run), experiment, raw) for run in runs}
+    jobs = {
+        run.name: _job(run, run_folder(root / "runs", name, run), experiment, raw) for run in runs
+    }
     evaluations: dict[str, Evaluation] = {}
     with (
         engine.Progress(f"evaluate {name}", len(jobs)) as progress,
@@ -54,6 +59,8 @@ def evaluate_experiment(
             evaluations[job] = outcome
     with whole_folder(results / name) as folder:
         _write_tables(folder, name, experiment, runs, evaluations, root)
+    for run in runs:
+        _log_test_figures(root / "logs" / name / run.name, run, evaluations[run.name].final)
 
 
 def _job(
@@ -112,6 +119,7 @@ def _write_tables(
     _to_csv(pd.DataFrame(curves), folder / "curves.csv")
     summary = _summary(table, experiment)
     (folder / "metrics.json").write_text(json.dumps(summary, indent=1) + "\n")
+    versions |= {name: {version(name)} for name in _LIBRARIES}
     made_with = {what: ", ".join(sorted(values)) for what, values in sorted(versions.items())}
     (folder / "versions.json").write_text(json.dumps(made_with, indent=1) + "\n")
 
@@ -137,3 +145,14 @@ def _summary(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str,
                     figures[f"{metric} sd"] = round(float(of_cell[metric].std()), 4)
         summary[cell.label.replace(".", "_")] = figures
     return summary
+
+
+def _log_test_figures(folder: Path, run: Run, figures: Mapping[str, float]) -> None:
+    """Add a run's test figures to its TensorBoard events, for the HPARAMS tab."""
+    suffix = ".evaluated"
+    for earlier in folder.glob(f"*{suffix}"):
+        earlier.unlink()
+    with SummaryWriter(str(folder), filename_suffix=suffix) as writer:
+        for name, value in figures.items():
+            if name.startswith("test/"):
+                writer.add_scalar(name, value, run.epochs)

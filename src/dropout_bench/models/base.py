@@ -2,9 +2,11 @@
 
 from collections import OrderedDict
 from itertools import pairwise
+from typing import cast
 
 import lightning as L
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
@@ -87,8 +89,7 @@ class MLP(L.LightningModule):
 
     def training_step(self, batches: list[Batch], batch_idx: int) -> None:
         """Take one optimiser step for each batch of a chunk."""
-        optimizer = self.optimizers()
-        assert isinstance(optimizer, L.pytorch.core.optimizer.LightningOptimizer)
+        optimizer = cast("LightningOptimizer", self.optimizers())
         seen = []
         for images, labels in batches:
             logits = self(images)

@@ -23,7 +23,7 @@ class _OneDNNLinear(torch.autograd.Function):
         return _product(x, weight, bias)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         for_x = _product(gradient, weight.t()) if ctx.needs_input_grad[0] else None
@@ -31,7 +31,7 @@ class _OneDNNLinear(torch.autograd.Function):
 
 
 class PortableLinear(nn.Linear):
-    """y = x Wᵀ + b, as :class:`torch.nn.Linear`, with its parameters, state dict and initialisation.
+    """y = x Wᵀ + b, as :class:`torch.nn.Linear`, with its parameters and state dict.
 
     Under the pinned environment (:mod:`dropout_bench.numerics`) the three matrix products, of the
     forward and the backward pass, go through oneDNN. MKL, which ``nn.Linear`` uses, picks its
@@ -42,9 +42,9 @@ class PortableLinear(nn.Linear):
         x: (batch, in_features), float32; the result: (batch, out_features).
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Apply the layer to ``input``, of shape (batch, in_features)."""
-        if arithmetic(input.device.type) == PORTABLE:
-            result: Tensor = _OneDNNLinear.apply(input, self.weight, self.bias)
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer to ``x``, of shape (batch, in_features)."""
+        if arithmetic(x.device.type) == PORTABLE:
+            result: Tensor = _OneDNNLinear.apply(x, self.weight, self.bias)
             return result
-        return F.linear(input, self.weight, self.bias)
+        return F.linear(x, self.weight, self.bias)

@@ -43,8 +43,8 @@ def default_store(root: Path) -> Path:
     """
     if named := os.environ.get(STORE_VARIABLE):
         return Path(named)
-    before, inside, _ = str(root.resolve()).partition(os.path.join("", ".dvc", "tmp", "exps"))
-    return Path(before if inside else root) / "run-store"
+    home = next((p.parents[2] for p in root.resolve().parents if p.match(".dvc/tmp/exps")), root)
+    return home / "run-store"
 
 
 def library_versions() -> dict[str, str]:

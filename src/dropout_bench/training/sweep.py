@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from dropout_bench import engine
 from dropout_bench.data import idx
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Experiment, Run
+from dropout_bench.params import Experiment, Run, rates_text
 from dropout_bench.training.run import RunResult, device_in_use, epoch_file, train
 from dropout_bench.training.store import RunStore, library_versions, run_key
 
@@ -74,7 +76,7 @@ def sweep(
             if result is None:
                 raise BenchError(f"{title}: {run.name} vanished from the run store; run it again")
             seconds[run] = result.seconds
-            _write(folder / run.name, run, key, result, needed)
+            _write(folder / run.name, key, result, needed)
             _restore_events(root / "logs" / name / run.name, key, result)
     return seconds
 
@@ -93,9 +95,7 @@ def _train_missing(
     logs = (root / "logs" / name).resolve()
     logs.mkdir(parents=True, exist_ok=True)
     raw = (root / "data" / "raw").resolve()
-    jobs = {
-        run.name: (run, raw, logs, experiment.keep_every_epoch) for run in missing
-    }
+    jobs = {run.name: (run, raw, logs, experiment.keep_every_epoch) for run in missing}
     failures: dict[Run, BaseException] = {}
     count = min(worker_count or engine.cores(), len(missing))
     with engine.workers(scheduler, count) as client:
@@ -119,9 +119,7 @@ def _summary(title: str, failures: Mapping[Run, BaseException], total: int) -> s
     return "\n".join(parts)
 
 
-def _write(
-    folder: Path, run: Run, key: str, result: RunResult, epochs: tuple[str, ...]
-) -> None:
+def _write(folder: Path, key: str, result: RunResult, epochs: tuple[str, ...]) -> None:
     """Write a run's files; bytes that depend on nothing but code, parameters and data."""
     folder.mkdir(parents=True)
     for name, content in result.files.items():
@@ -139,3 +137,25 @@ def _restore_events(folder: Path, key: str, result: RunResult) -> None:
         folder.mkdir(parents=True)
         (folder / "events.out.tfevents.0").write_bytes(result.events)
         written_for.write_text(key)
+
+
+def write_timings(name: str, seconds: Mapping[Run, float], timings: Path) -> None:
+    """Write the time that each run's training took to ``timings/<name>.csv``.
+
+    Times are no part of the results: they differ from one training to the next, so DVC does not
+    track them.
+    """
+    rows = [
+        {
+            "experiment": name,
+            "variant": run.variant,
+            "input_dropout": run.input_dropout,
+            "dropout": rates_text(run.dropout),
+            "seed": run.seed,
+            "epochs": run.epochs,
+            "seconds": round(time, 2),
+        }
+        for run, time in seconds.items()
+    ]
+    timings.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(timings / f"{name}.csv", index=False, lineterminator="\n")

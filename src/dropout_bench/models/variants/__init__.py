@@ -1,5 +1,7 @@
-"""The MLP variants, one module each: variant ``pre-activation`` is the class in
-``pre_activation.py``. A new module here is a new variant, without another line of code."""
+"""The MLP variants, one module each: ``pre-activation`` is the class in ``pre_activation.py``.
+
+A new module here is a new variant, without another line of code.
+"""
 
 import importlib
 import inspect

@@ -1,0 +1,67 @@
+# Everything a user or a developer does, as one command each. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro demo test test-all lint format tensorboard lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(READY) ## make .venv with the package and its pinned dependencies
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
+	@echo "setting up $(VENV): a few minutes, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+repro: $(READY) ## the main job: data, training, evaluation, report
+	@if dvc repro; then \
+		echo "report: reports/report.md"; \
+	elif dropout-bench download --check mnist fashion-mnist; then \
+		exit 1; \
+	else \
+		echo "The pipeline was not run: no mirror of MNIST and Fashion-MNIST can be reached."; \
+		echo "Remedy: see above. Meanwhile the demo, an experiment of its own on small digits:"; \
+		dropout-bench demo; \
+		echo "This was the demo, not the report of the pipeline (reports/report.md)."; \
+		exit 1; \
+	fi
+
+demo: $(READY) ## under a minute, without network: small digits, a report of their own
+	@dropout-bench demo
+
+test: $(READY) ## the tests, but for the slow ones
+	@python -m pytest
+
+test-all: $(READY) ## all tests, as in CI
+	@python -m pytest -m ""
+
+lint: $(READY) ## style and types; any warning is an error
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+format: $(READY) ## mend what lint can mend by itself
+	@ruff check --fix .
+	@ruff format .
+
+tensorboard: $(READY) ## learning curves and hyper-parameters in the browser
+	@tensorboard --logdir logs
+
+lock: ## pin the newest dependencies that fit together in requirements.lock
+	@rm -rf $(VENV).lock
+	@$(PYTHON) -m venv $(VENV).lock
+	@$(VENV).lock/bin/python -m pip install --quiet torch==2.13.0
+	@$(VENV).lock/bin/python -m pip install --quiet --editable '.[dev]'
+	@$(VENV).lock/bin/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9]*$$//' | grep -vE '^(nvidia|cuda|triton)' > requirements.lock
+	@rm -rf $(VENV).lock
+
+clean: ## remove what can be made again, but for the run store
+	@rm -rf $(VENV) runs logs reports/demo .mypy_cache .ruff_cache .pytest_cache

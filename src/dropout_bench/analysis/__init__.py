@@ -1,0 +1,1 @@
+"""What the tables say: intervals, comparisons, claims. Tables in, tables out; never torch."""

@@ -1,0 +1,190 @@
+"""The command line: one thin command per stage of the pipeline, and the demo.
+
+Heavy libraries are imported by the command that needs them, so that help and errors are quick.
+"""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from dropout_bench.catalogue import DATASETS
+from dropout_bench.errors import BenchError, did_you_mean
+from dropout_bench.params import Experiment, Params, load_params
+
+app = typer.Typer(
+    name="dropout-bench",
+    help="What tutorials say about dropout, as experiments that anyone can re-run.\n\n"
+    "The pipeline is DVC's: `dvc repro` calls the commands below, in their order, for whatever "
+    "has changed. They can be called by hand from anywhere inside the project.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+ExperimentName = Annotated[
+    str, typer.Argument(help="Name of an experiment in params.yaml.", show_default=False)
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DROPOUT_BENCH_SCHEDULER",
+        help="Address of a running Dask scheduler, such as tcp://127.0.0.1:8786. "
+        "Without it, workers are started on this machine.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Local worker processes; one per core by default.", show_default=False
+    ),
+]
+
+
+def project_root() -> Path:
+    """Return the folder of ``params.yaml``: this one or the nearest one above it.
+
+    Raises:
+        BenchError: there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / Params.file).is_file():
+            return folder
+    raise BenchError(f"{here}: no {Params.file} here or above; call this inside the project")
+
+
+def _params() -> tuple[Path, Params]:
+    root = project_root()
+    return root, load_params(root / Params.file)
+
+
+@app.command()
+def download(
+    datasets: Annotated[
+        list[str], typer.Argument(help=f"Any of: {', '.join(DATASETS)}.", show_default=False)
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether it is here or can be had.")
+    ] = False,
+) -> None:
+    """Get datasets into data/raw, each file checked against its published MD5 sum.
+
+    The mirrors stand in params.yaml, section download. A local one comes first: the folder or
+    address in $DROPOUT_BENCH_MIRROR, else the folder in download.local where it exists.
+    """
+    from dropout_bench.data import idx, sources
+
+    root, params = _params()
+    for name in datasets:
+        if name not in DATASETS:
+            raise BenchError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
+    settings = params.download.model_copy(update={"local": str(root / params.download.local)})
+    for name in datasets:
+        if not check:
+            sources.download(name, root / "data" / "raw", settings, typer.echo)
+            continue
+        try:
+            idx.verified_digest(root / "data" / "raw" / name)
+        except BenchError:
+            sources.reachable(DATASETS[name], settings)
+        typer.echo(f"{DATASETS[name].title}: at hand")
+
+
+@app.command()
+def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Workers = None) -> None:
+    """Train all runs of an experiment and write their weights and curves to runs/.
+
+    Runs that the run store has are reused. Weights, curves and TensorBoard events of each run go
+    to the store as it finishes, so a sweep that is stopped goes on where it was.
+    """
+    root, params = _params()
+    _train(root, experiment, params.experiment(experiment), root / "reports", scheduler, workers)
+
+
+def _train(
+    root: Path,
+    name: str,
+    experiment: Experiment,
+    reports: Path,
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> None:
+    from dropout_bench.training.store import RunStore, default_store
+    from dropout_bench.training.sweep import sweep, write_timings
+
+    store = RunStore(default_store(root))
+    seconds = sweep(name, experiment, root, store, scheduler, workers)
+    write_timings(name, seconds, reports / "timings")
+
+
+@app.command()
+def evaluate(
+    experiment: ExperimentName, scheduler: Scheduler = None, workers: Workers = None
+) -> None:
+    """Evaluate the trained runs of an experiment and write its tables to reports/results/.
+
+    This is the only command that reads the test set.
+    """
+    from dropout_bench.evaluation.tables import evaluate_experiment
+
+    root, params = _params()
+    evaluate_experiment(
+        experiment,
+        params.experiment(experiment),
+        root,
+        root / "reports" / "results",
+        scheduler,
+        workers,
+    )
+
+
+@app.command()
+def report() -> None:
+    """Render reports/report.md and its figures from the tables in reports/results/."""
+    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.report.render import render
+
+    root, params = _params()
+    claims = load_claims(root / "claims.yaml", params.experiments)
+    path = render(params.experiments, claims, root / "reports")
+    typer.echo(f"report: {path.relative_to(root)}")
+
+
+@app.command()
+def demo() -> None:
+    """Run the experiments of params.yaml's section demo, from data to a report of their own.
+
+    They use scikit-learn's 8×8 digits, which come with the package: no network is needed. The
+    digits are no stand-in for MNIST; the report is in reports/demo/ and says what it is about.
+    """
+    from dropout_bench.analysis.claims import Claims
+    from dropout_bench.data import sources
+    from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.report.render import render
+
+    root, params = _params()
+    reports = root / "reports" / "demo"
+    for name, experiment in params.demo.items():
+        sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
+        _train(root, name, experiment, reports)
+        evaluate_experiment(name, experiment, root, reports / "results")
+    path = render(params.demo, Claims(), reports)
+    typer.echo(f"report: {path.relative_to(root)}")
+
+
+def _stop(signal_number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + signal_number)
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is printed without a trace."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app()
+    except BenchError as error:
+        sys.exit(f"dropout-bench: {error}")
+    except OSError as error:
+        sys.exit(f"dropout-bench: {error.filename or ''}: {error.strerror or error}")

@@ -1,0 +1,187 @@
+"""Tables of results, read and put in the form that the report shows."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dropout_bench.analysis.claims import Published
+from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
+from dropout_bench.errors import BenchError
+from dropout_bench.params import Cell, Experiment, rates_text
+
+IDENTITY = ["variant", "input_dropout", "dropout"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of one experiment.
+
+    Attributes:
+        name: the experiment's name.
+        experiment: its section of ``params.yaml``.
+        runs: a row a run.
+        curves: a row a run and epoch.
+        versions: what it was computed with.
+    """
+
+    name: str
+    experiment: Experiment
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    versions: dict[str, str]
+
+    def of(self, cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a cell's rows of a table, by seed."""
+        rows = table[
+            (table["variant"] == cell.variant)
+            & (table["dropout"] == rates_text(cell.dropout))
+            & (table["input_dropout"] == cell.input_dropout)
+        ]
+        return rows.sort_values("seed")
+
+    def values(self, cell: Cell, metric: str, epoch: int | None = None) -> Sequence[float]:
+        """Return a metric of a cell at each seed: of the evaluated weights, or at an epoch."""
+        rows = self.of(cell, self.runs if epoch is None else self.curves)
+        if epoch is not None:
+            rows = rows[rows["epoch"] == epoch]
+        values: list[float] = rows[metric].astype(float).tolist()
+        return values
+
+
+def read_results(folder: Path, name: str, experiment: Experiment) -> Results:
+    """Read the tables of an experiment.
+
+    Raises:
+        BenchError: a table is missing or is not of the runs that ``params.yaml`` asks for.
+    """
+    try:
+        tables = {
+            table: pd.read_csv(folder / name / f"{table}.csv", dtype={"dropout": str})
+            for table in ("runs", "curves")
+        }
+        versions = json.loads((folder / name / "versions.json").read_text())
+        found = tables["runs"][[*IDENTITY, "seed"]].itertuples(index=False, name=None)
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchError(f"{folder / name}: cannot be read ({error}); run: dvc repro") from error
+    expected = {
+        (run.variant, run.input_dropout, rates_text(run.dropout), run.seed)
+        for run in experiment.runs()
+    }
+    if set(found) != expected:
+        raise BenchError(
+            f"{folder / name / 'runs.csv'}: its runs are not those of params.yaml; run: dvc repro"
+        )
+    return Results(name, experiment, versions=versions, **tables)
+
+
+def percent(value: float) -> str:
+    """Write a fraction as a percentage with two decimals."""
+    return f"{100 * value:.2f} %"
+
+
+def number(metric: str, value: float) -> str:
+    """Write a value as its metric is usually read."""
+    if math.isnan(value):
+        return "–"
+    return percent(value) if metric.endswith("accuracy") else f"{value:.4f}"
+
+
+def mean_and_sd(metric: str, values: Sequence[float]) -> str:
+    """Write ``mean ± standard deviation`` of values over seeds."""
+    sample = pd.Series(values)
+    if len(sample) < 2 or sample.isna().any():
+        return number(metric, float(sample.mean()))
+    if metric.endswith("accuracy"):
+        return f"{100 * sample.mean():.2f} ± {100 * sample.std():.2f} %"
+    return f"{sample.mean():.4f} ± {sample.std():.4f}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published figure beside ours."""
+
+    cell: Cell
+    metric: str
+    epoch: int | None
+    of: str
+    published: float
+    values: Sequence[float]
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % prediction interval of a single run of ours."""
+        return prediction_interval(self.values)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the published figure could be one more run of ours."""
+        return self.published in self.interval
+
+    @property
+    def what(self) -> str:
+        """Name the figure: cell, metric, epoch."""
+        return ", ".join(
+            [
+                self.metric,
+                *([f"epoch {self.epoch}"] if self.epoch else []),
+                *([self.of] if self.of else []),
+            ]
+        )
+
+
+def comparisons(results: Results, published: Published) -> list[Comparison]:
+    """Set every published figure, but for times, beside ours."""
+    cells = {cell.label: cell for cell in results.experiment.cells()}
+    return [
+        Comparison(
+            cells[figure.cell],
+            figure.metric,
+            epoch,
+            figure.of,
+            value,
+            results.values(cells[figure.cell], figure.metric, epoch),
+        )
+        for figure in published.figures
+        if figure.metric != "seconds"
+        for epoch, value in figure.values()
+    ]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What dropout changes in a metric: paired differences by seed, against the baseline."""
+
+    cell: Cell
+    metric: str
+    difference: Interval
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return 0.0 not in self.difference and not math.isnan(self.difference.low)
+
+
+def effects(results: Results, metric: str) -> list[Effect]:
+    """Compare each cell with the baseline, by seed; none where there is no baseline."""
+    cells = results.experiment.cells()
+    base = [cell for cell in cells if not any(cell.dropout) and not cell.input_dropout]
+    return [
+        Effect(
+            cell,
+            metric,
+            mean_interval(
+                [
+                    with_dropout - without
+                    for with_dropout, without in zip(
+                        results.values(cell, metric), results.values(base[0], metric), strict=True
+                    )
+                ]
+            ),
+        )
+        for cell in cells
+        if base and cell not in base
+    ]
