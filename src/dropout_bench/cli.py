@@ -3,6 +3,7 @@
 Heavy libraries are imported by the command that needs them, so that help and errors are quick.
 """
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def project_root() -> Path:
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / Params.file).is_file():
-            return folder
+            return Path(os.path.relpath(folder, here))
     raise BenchError(f"{here}: no {Params.file} here or above; call this inside the project")
 
 
@@ -112,6 +113,9 @@ def _train(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
+    from dropout_bench import engine
+
+    engine.prepare_workers("dropout_bench.training.run")
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
@@ -128,17 +132,24 @@ def evaluate(
 
     This is the only command that reads the test set.
     """
+    root, params = _params()
+    _evaluate(root, experiment, params.experiment(experiment), root / "reports", scheduler, workers)
+
+
+def _evaluate(
+    root: Path,
+    name: str,
+    experiment: Experiment,
+    reports: Path,
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> None:
+    from dropout_bench import engine
+
+    engine.prepare_workers("dropout_bench.evaluation.metrics")
     from dropout_bench.evaluation.tables import evaluate_experiment
 
-    root, params = _params()
-    evaluate_experiment(
-        experiment,
-        params.experiment(experiment),
-        root,
-        root / "reports" / "results",
-        scheduler,
-        workers,
-    )
+    evaluate_experiment(name, experiment, root, reports / "results", scheduler, workers)
 
 
 @app.command()
@@ -150,7 +161,7 @@ def report() -> None:
     root, params = _params()
     claims = load_claims(root / "claims.yaml", params.experiments)
     path = render(params.experiments, claims, root / "reports")
-    typer.echo(f"report: {path.relative_to(root)}")
+    typer.echo(f"report: {path}")
 
 
 @app.command()
@@ -162,7 +173,6 @@ def demo() -> None:
     """
     from dropout_bench.analysis.claims import Claims
     from dropout_bench.data import sources
-    from dropout_bench.evaluation.tables import evaluate_experiment
     from dropout_bench.report.render import render
 
     root, params = _params()
@@ -170,9 +180,9 @@ def demo() -> None:
     for name, experiment in params.demo.items():
         sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
         _train(root, name, experiment, reports)
-        evaluate_experiment(name, experiment, root, reports / "results")
+        _evaluate(root, name, experiment, reports)
     path = render(params.demo, Claims(), reports)
-    typer.echo(f"report: {path.relative_to(root)}")
+    typer.echo(f"report: {path}")
 
 
 def _stop(signal_number: int, frame: object) -> NoReturn:

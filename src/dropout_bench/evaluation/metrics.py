@@ -1,7 +1,6 @@
 """Loss and accuracy of a trained network on each split, in evaluation mode."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -9,24 +8,10 @@ from torch.nn import functional as F
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
+from dropout_bench.evaluation.tables import Evaluation
 from dropout_bench.models.base import MLP
 from dropout_bench.params import Run
 from dropout_bench.training.run import load_weights, network_of
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A run's figures.
-
-    Attributes:
-        parameters: number of trained parameters.
-        final: ``split/metric`` of the weights that the experiment evaluates.
-        by_epoch: test figures of the weights after each epoch, by epoch; empty unless kept.
-    """
-
-    parameters: int
-    final: dict[str, float]
-    by_epoch: dict[int, dict[str, float]]
 
 
 def evaluate(run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]) -> Evaluation:

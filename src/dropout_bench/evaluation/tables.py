@@ -2,24 +2,48 @@
 
 import io
 import json
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from dropout_bench import engine
 from dropout_bench.errors import BenchError
-from dropout_bench.evaluation.metrics import Evaluation, evaluate
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Run, rates_text
-from dropout_bench.training.run import BEST, CURVES, LAST, epoch_file
+from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.sweep import ABOUT, run_folder
 
 _LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
 METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
 _DIGITS = "%.6g"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's figures.
+
+    Attributes:
+        parameters: number of trained parameters.
+        final: ``split/metric`` of the weights that the experiment evaluates.
+        by_epoch: test figures of the weights after each epoch, by epoch; empty unless kept.
+    """
+
+    parameters: int
+    final: dict[str, float]
+    by_epoch: dict[int, dict[str, float]]
+
+
+def _evaluate(run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]) -> Evaluation:
+    from dropout_bench.evaluation.metrics import evaluate  # in the worker: torch is loaded there
+
+    return evaluate(run, raw, weights, epochs)
 
 
 def evaluate_experiment(
@@ -53,9 +77,9 @@ def evaluate_experiment(
         engine.Progress(f"evaluate {name}", len(jobs)) as progress,
         engine.workers(scheduler, min(worker_count or engine.cores(), len(jobs))) as client,
     ):
-        for job, outcome in engine.done(client, evaluate, jobs, progress):
+        for job, outcome in engine.done(client, _evaluate, jobs, progress):
             if not isinstance(outcome, Evaluation):
-                raise BenchError(f"evaluate {name}: {job} failed\n{engine.trace(outcome)}")
+                raise BenchError(f"evaluate {name}: {job} failed\n{engine.told(outcome)}")
             evaluations[job] = outcome
     with whole_folder(results / name) as folder:
         _write_tables(folder, name, experiment, runs, evaluations, root)
@@ -152,7 +176,11 @@ def _log_test_figures(folder: Path, run: Run, figures: Mapping[str, float]) -> N
     suffix = ".evaluated"
     for earlier in folder.glob(f"*{suffix}"):
         earlier.unlink()
-    with SummaryWriter(str(folder), filename_suffix=suffix) as writer:
-        for name, value in figures.items():
-            if name.startswith("test/"):
-                writer.add_scalar(name, value, run.epochs)
+    values = [
+        Summary.Value(tag=name, simple_value=value)
+        for name, value in figures.items()
+        if name.startswith("test/")
+    ]
+    writer = EventFileWriter(str(folder), filename_suffix=suffix)
+    writer.add_event(Event(wall_time=time.time(), step=run.epochs, summary=Summary(value=values)))
+    writer.close()

@@ -45,6 +45,5 @@ class PortableLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer to ``x``, of shape (batch, in_features)."""
         if arithmetic(x.device.type) == PORTABLE:
-            result: Tensor = _OneDNNLinear.apply(x, self.weight, self.bias)
-            return result
+            return _OneDNNLinear.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call,no-any-return]
         return F.linear(x, self.weight, self.bias)

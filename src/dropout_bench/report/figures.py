@@ -89,7 +89,9 @@ def published_beside_ours(results: Results, compared: Sequence[Comparison], path
         for panel, metric, here in zip(axes[0], metrics, rows, strict=True):
             _compare(panel, metric, here, cells)
         handles, labels = axes[0][0].get_legend_handles_labels()
-        by_label = dict(zip(labels, handles, strict=True))
+        by_label = dict(
+            sorted(zip(labels, handles, strict=True), key=lambda x: x[0] == "published")
+        )
         figure.legend(
             by_label.values(), by_label.keys(), loc="outside lower center", ncols=len(by_label)
         )

@@ -16,18 +16,16 @@ FIGURES = "figures"
 TIMINGS = "timings"
 
 
-def render(
-    experiments: Mapping[str, Experiment], claims: Claims, reports: Path, template: str = REPORT
-) -> Path:
+def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path) -> Path:
     """Write ``report.md`` and ``figures/`` from the tables in ``reports/results``.
 
-    Results of experiments that ``params.yaml`` no longer has are removed.
+    Results of experiments that ``params.yaml`` no longer has are removed. Beside the report,
+    ``timings.md`` shows the times in ``reports/timings``, which are no part of the results.
 
     Args:
         experiments: the experiments to report, in order.
         claims: what the sources published.
         reports: the folder of results and report.
-        template: name of the template, without ``.jinja``.
 
     Returns:
         The report's path.
@@ -60,15 +58,17 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    text = environment.get_template(f"{template}.jinja").render(
-        sections=sections,
-        effects=tables.effects,
-        mean_and_sd=tables.mean_and_sd,
-        number=tables.number,
-        percent=tables.percent,
-        versions={key: value for result in results for key, value in result.versions.items()},
-        rates=lambda cell: cell.label,
-    )
-    path = reports / REPORT
-    path.write_text(text, encoding="utf-8")
-    return path
+    context = {
+        "sections": sections,
+        "effects": tables.effects,
+        "mean_and_sd": tables.mean_and_sd,
+        "number": tables.number,
+        "percent": tables.percent,
+        "timings": tables.timings,
+        "versions": {key: value for result in results for key, value in result.versions.items()},
+        "timings_folder": reports / TIMINGS,
+    }
+    for name in (REPORT, f"{TIMINGS}.md"):
+        text = environment.get_template(f"{name}.jinja").render(context)
+        (reports / name).write_text(text, encoding="utf-8")
+    return reports / REPORT

@@ -43,6 +43,12 @@ class Results:
         ]
         return rows.sort_values("seed")
 
+    @property
+    def baseline(self) -> Cell | None:
+        """The cell without dropout; None where the experiment has none."""
+        cells = self.experiment.cells()
+        return next((c for c in cells if not any(c.dropout) and not c.input_dropout), None)
+
     def values(self, cell: Cell, metric: str, epoch: int | None = None) -> Sequence[float]:
         """Return a metric of a cell at each seed: of the evaluated weights, or at an epoch."""
         rows = self.of(cell, self.runs if epoch is None else self.curves)
@@ -97,7 +103,8 @@ def mean_and_sd(metric: str, values: Sequence[float]) -> str:
         return number(metric, float(sample.mean()))
     if metric.endswith("accuracy"):
         return f"{100 * sample.mean():.2f} ± {100 * sample.std():.2f} %"
-    return f"{sample.mean():.4f} ± {sample.std():.4f}"
+    digits = 2 if metric == "seconds" else 4
+    return f"{sample.mean():.{digits}f} ± {sample.std():.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -165,10 +172,56 @@ class Effect:
         return 0.0 not in self.difference and not math.isnan(self.difference.low)
 
 
+@dataclass(frozen=True)
+class Timing:
+    """How long the training of a cell took beside the baseline, and what was published."""
+
+    cell: Cell
+    per_epoch: Sequence[float]
+    ratio: Interval | None
+    published: float | None
+    published_ratio: float | None
+
+
+def timings(results: Results, folder: Path, published: Published | None) -> list[Timing]:
+    """Read the times of an experiment's runs; ratios to the baseline are paired by seed."""
+    path = folder / f"{results.name}.csv"
+    if not path.is_file():
+        return []
+    table = pd.read_csv(path, dtype={"dropout": str})
+    times = {
+        figure.cell: figure.value
+        for figure in (published.figures if published else ())
+        if figure.metric == "seconds"
+    }
+    base = results.baseline
+    rows = []
+    for cell in results.experiment.cells():
+        seconds = results.of(cell, table)["seconds"].tolist()
+        theirs = times.get(cell.label)
+        compared = base is not None and cell != base
+        ours = results.of(base, table)["seconds"].tolist() if base and compared else []
+        rows.append(
+            Timing(
+                cell,
+                [time / results.experiment.epochs for time in seconds],
+                mean_interval([a / b for a, b in zip(seconds, ours, strict=True)])
+                if compared
+                else None,
+                theirs,
+                theirs / (times[base.label] or math.nan)
+                if theirs and base and compared and base.label in times
+                else None,
+            )
+        )
+    return rows
+
+
 def effects(results: Results, metric: str) -> list[Effect]:
     """Compare each cell with the baseline, by seed; none where there is no baseline."""
-    cells = results.experiment.cells()
-    base = [cell for cell in cells if not any(cell.dropout) and not cell.input_dropout]
+    base = results.baseline
+    if base is None:
+        return []
     return [
         Effect(
             cell,
@@ -177,11 +230,11 @@ def effects(results: Results, metric: str) -> list[Effect]:
                 [
                     with_dropout - without
                     for with_dropout, without in zip(
-                        results.values(cell, metric), results.values(base[0], metric), strict=True
+                        results.values(cell, metric), results.values(base, metric), strict=True
                     )
                 ]
             ),
         )
-        for cell in cells
-        if base and cell not in base
+        for cell in results.experiment.cells()
+        if cell != base
     ]

@@ -25,39 +25,11 @@ from dropout_bench.data.modules import subset_of
 from dropout_bench.models.base import MLP
 from dropout_bench.models.variants import variant_class
 from dropout_bench.params import Run, rates_text
-
-LAST = "last.safetensors"
-BEST = "best.safetensors"
-CURVES = "curves.csv"
-EVENTS = "events.tfevents"
-
-
-def epoch_file(epoch: int) -> str:
-    """Name the file of the weights after an epoch, counted from 1."""
-    return f"epoch-{epoch:03}.safetensors"
+from dropout_bench.training.result import BEST, CURVES, LAST, RunResult, epoch_file
 
 
 class Diverged(RuntimeError):
     """The training loss is no longer a finite number."""
-
-
-@dataclass
-class RunResult:
-    """What a finished run leaves.
-
-    Attributes:
-        files: content of each file by name: weights after the last epoch, weights of the best
-            epoch on the validation split where there is one, weights after every epoch where
-            asked for, and the curves; bytes that depend on nothing but code, parameters and data.
-        events: the TensorBoard event file, which carries a clock.
-        seconds: the time that training took.
-        device: what it was computed on and in which arithmetic.
-    """
-
-    files: dict[str, bytes]
-    device: str
-    events: bytes = b""
-    seconds: float = math.nan
 
 
 def device_in_use() -> str:

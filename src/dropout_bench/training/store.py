@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Run
-from dropout_bench.training.run import EVENTS, RunResult
+from dropout_bench.training.result import EVENTS, RunResult
 
 STORE_VARIABLE = "DROPOUT_BENCH_STORE"
 _ENTRY = "entry.json"

@@ -12,7 +12,7 @@ from dropout_bench.data import idx
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Run, rates_text
-from dropout_bench.training.run import RunResult, device_in_use, epoch_file, train
+from dropout_bench.training.result import RunResult, epoch_file
 from dropout_bench.training.store import RunStore, library_versions, run_key
 
 ABOUT = "run.json"
@@ -50,24 +50,30 @@ def sweep(
     Raises:
         BenchError: the dataset is missing or damaged, or some runs failed; the others are kept.
     """
-    raw = root / "data" / "raw"
+    title = f"train {name}"
+    raw = (root / "data" / "raw").resolve()
     data_digest = idx.verified_digest(raw / experiment.dataset)
-    device = device_in_use()
-    keys = {run: run_key(run, data_digest, device) for run in experiment.runs()}
+    runs = experiment.runs()
     needed: tuple[str, ...] = ()
     if experiment.keep_every_epoch:
         needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
-    missing = {run: key for run, key in keys.items() if store.get(key, needed) is None}
-
-    title = f"train {name}"
     failures: dict[Run, BaseException] = {}
-    with engine.Progress(title, len(keys), reused=len(keys) - len(missing)) as progress:
-        if missing:
-            failures = _train_missing(
-                missing, name, experiment, root, store, progress, scheduler, worker_count
-            )
+    with engine.workers(scheduler, min(worker_count or engine.cores(), len(runs))) as client:
+        device = client.submit(_device).result()
+        keys = {run: run_key(run, data_digest, device) for run in runs}
+        missing = {run.name: run for run in runs if store.get(keys[run], needed) is None}
+        logs = (root / "logs" / name).resolve()
+        logs.mkdir(parents=True, exist_ok=True)
+        jobs = {job: (run, raw, logs, experiment.keep_every_epoch) for job, run in missing.items()}
+        with engine.Progress(title, len(runs), reused=len(runs) - len(missing)) as progress:
+            for job, outcome in engine.done(client, _train, jobs, progress):
+                run = missing[job]
+                if isinstance(outcome, RunResult):
+                    store.put(keys[run], run, outcome)
+                else:
+                    failures[run] = outcome
     if failures:
-        raise BenchError(_summary(title, failures, len(keys)))
+        raise BenchError(_summary(title, failures, len(runs)))
 
     seconds = {}
     with whole_folder(root / "runs" / name) as folder:
@@ -81,40 +87,23 @@ def sweep(
     return seconds
 
 
-def _train_missing(
-    missing: Mapping[Run, str],
-    name: str,
-    experiment: Experiment,
-    root: Path,
-    store: RunStore,
-    progress: engine.Progress,
-    scheduler: str | None,
-    worker_count: int | None,
-) -> dict[Run, BaseException]:
-    by_name = {run.name: run for run in missing}
-    logs = (root / "logs" / name).resolve()
-    logs.mkdir(parents=True, exist_ok=True)
-    raw = (root / "data" / "raw").resolve()
-    jobs = {run.name: (run, raw, logs, experiment.keep_every_epoch) for run in missing}
-    failures: dict[Run, BaseException] = {}
-    count = min(worker_count or engine.cores(), len(missing))
-    with engine.workers(scheduler, count) as client:
-        for job, outcome in engine.done(client, train, jobs, progress):
-            run = by_name[job]
-            if isinstance(outcome, RunResult):
-                store.put(missing[run], run, outcome)
-            else:
-                failures[run] = outcome
-    return failures
+def _device() -> str:
+    from dropout_bench.training.run import device_in_use  # in the worker: torch is loaded there
+
+    return device_in_use()
+
+
+def _train(run: Run, raw: Path, logs: Path, keep_every_epoch: bool) -> RunResult:
+    from dropout_bench.training.run import train  # in the worker: torch is loaded there
+
+    return train(run, raw, logs, keep_every_epoch)
 
 
 def _summary(title: str, failures: Mapping[Run, BaseException], total: int) -> str:
     parts = [f"{title}: {len(failures)} of {total} runs failed; the others are kept."]
     for run, error in failures.items():
-        parts.append(f"\n{run.name}: {type(error).__name__}: {error}")
-        parts.append(f"  parameters: {run.model_dump_json()}")
-        if not isinstance(error, BenchError):
-            parts.append("  " + engine.trace(error).replace("\n", "\n  "))
+        parts.append(f"\n{run.name}\n  parameters: {run.model_dump_json()}")
+        parts.append("  " + engine.told(error).replace("\n", "\n  "))
     parts.append("\nThe next call tries these again, and only these.")
     return "\n".join(parts)
 

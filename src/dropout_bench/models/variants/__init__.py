@@ -1,6 +1,7 @@
-"""The MLP variants, one module each: ``pre-activation`` is the class in ``pre_activation.py``.
+"""The MLP variants, one module each: variant ``dropout`` is the class in ``dropout.py``.
 
-A new module here is a new variant, without another line of code.
+A new module here is a new variant, without another line of code; ``-`` in a name is ``_`` in the
+file's.
 """
 
 import importlib

@@ -1,0 +1,33 @@
+"""What a run leaves, as values: apart from :mod:`.run`, so that it can be read without torch."""
+
+import math
+from dataclasses import dataclass
+
+LAST = "last.safetensors"
+BEST = "best.safetensors"
+CURVES = "curves.csv"
+EVENTS = "events.tfevents"
+
+
+def epoch_file(epoch: int) -> str:
+    """Name the file of the weights after an epoch, counted from 1."""
+    return f"epoch-{epoch:03}.safetensors"
+
+
+@dataclass
+class RunResult:
+    """What a finished run leaves.
+
+    Attributes:
+        files: content of each file by name: weights after the last epoch, weights of the best
+            epoch on the validation split where there is one, weights after every epoch where
+            asked for, and the curves; bytes that depend on nothing but code, parameters and data.
+        events: the TensorBoard event file, which carries a clock.
+        seconds: the time that training took.
+        device: what it was computed on and in which arithmetic.
+    """
+
+    files: dict[str, bytes]
+    device: str
+    events: bytes = b""
+    seconds: float = math.nan

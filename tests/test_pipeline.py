@@ -1,0 +1,230 @@
+"""The stages through their commands, on small data: same bytes, nothing twice, clear failures."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import make_dataset
+from ruamel.yaml import YAML
+
+SETTINGS = {
+    "dataset": "mnist",
+    "train_size": 200,
+    "validation": 0.2,
+    "hidden": [16, 8],
+    "variants": ["dropout"],
+    "dropout": [0.0, 0.5],
+    "learning_rate": 1e-2,
+    "batch_size": 32,
+    "epochs": 2,
+    "seeds": [0, 1],
+    "keep_every_epoch": True,
+}
+LAYERWISE = SETTINGS | {"dropout": [0.0, "0.5/0.3"], "keep_every_epoch": False}
+PUBLISHED = {
+    "title": "A small question",
+    "source": "nobody",
+    "says": "Nothing.",
+    "figures": [
+        {"cell": "standard", "metric": "test/accuracy", "by_epoch": [0.0, 1.0]},
+        {"cell": "dropout 0.5", "metric": "test/loss", "value": 1.0},
+        {"cell": "dropout 0.5", "metric": "seconds", "value": 1.0},
+    ],
+}
+
+
+def write_project(root: Path, **experiments: object) -> Path:
+    (root / "data" / "raw").mkdir(parents=True)
+    make_dataset(root / "data" / "raw" / "mnist")
+    named = {name.replace("_", "-"): settings for name, settings in experiments.items()}
+    YAML().dump({"experiments": named}, root / "params.yaml")
+    YAML().dump({"published": {"small": PUBLISHED}}, root / "claims.yaml")
+    return root
+
+
+def bench(root: Path, *words: str, status: int = 0) -> str:
+    done = subprocess.run(
+        ["dropout-bench", *words],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert not done.stderr.startswith("Traceback")
+    return done.stdout + done.stderr
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def outputs(root: Path) -> dict[str, dict[str, str]]:
+    """Everything that the pipeline tracks, but for times."""
+    return {
+        "runs": contents(root / "runs"),
+        "results": contents(root / "reports" / "results"),
+        "figures": contents(root / "reports" / "figures"),
+        "report": contents(root / "reports").get("report.md", {}),  # type: ignore[dict-item]
+    }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose pipeline has run once. Tests that change it work on a copy."""
+    root = write_project(tmp_path_factory.mktemp("project"), small=SETTINGS, layerwise=LAYERWISE)
+    said = bench(root, "train", "small")
+    assert "4 done, 0 running, 0 failed, 0 reused, of 4" in said
+    assert "\x1b" not in said, "control characters in a log"
+    assert "\r" not in said
+    said = bench(root, "train", "layerwise")
+    assert "2 done, 0 running, 0 failed, 2 reused, of 4" in said
+    for name in ("small", "layerwise"):
+        bench(root, "evaluate", name)
+    assert "report: reports/report.md" in bench(root, "report")
+    return root
+
+
+def test_again_from_scratch_with_another_number_of_workers_gives_the_same_bytes(
+    project: Path, tmp_path: Path
+) -> None:
+    root = write_project(tmp_path / "again", small=SETTINGS, layerwise=LAYERWISE)
+    for name in ("layerwise", "small"):
+        bench(root, "train", name, "--workers", "1")
+        bench(root, "evaluate", name, "--workers", "1")
+    bench(root, "report")
+    assert outputs(root) == outputs(project)
+
+
+def test_a_run_has_its_weights_curves_and_key(project: Path) -> None:
+    folder = project / "runs" / "small" / "dropout" / "dropout=0.5" / "seed=1"
+    assert set(contents(folder)) == {
+        "last.safetensors",
+        "best.safetensors",
+        "epoch-001.safetensors",
+        "epoch-002.safetensors",
+        "curves.csv",
+        "run.json",
+    }
+    other = project / "runs" / "layerwise" / "dropout" / "dropout=0.5+0.3" / "seed=1"
+    assert not list(other.glob("epoch-*"))
+
+
+def test_tables_are_tidy(project: Path) -> None:
+    folder = project / "reports" / "results" / "small"
+    runs = pd.read_csv(folder / "runs.csv", dtype={"dropout": str})
+    assert set(runs.columns) >= {
+        "experiment", "dataset", "variant", "dropout", "seed", "epochs", "parameters",
+        "train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/loss", "test/accuracy",
+    }  # fmt: skip
+    assert len(runs) == 4
+    assert runs["key"].is_unique
+    curves = pd.read_csv(folder / "curves.csv")
+    assert len(curves) == 8
+    assert curves["test/accuracy"].notna().all()
+    last = curves[curves["epoch"] == 2]["test/accuracy"].to_list()
+    assert last == runs["test/accuracy"].to_list()
+    layerwise = pd.read_csv(project / "reports" / "results" / "layerwise" / "runs.csv")
+    assert set(layerwise["dropout"]) == {"0.0", "0.5/0.3"}
+    shared = set(layerwise["key"]) & set(runs["key"])
+    assert len(shared) == 2
+    metrics = json.loads((folder / "metrics.json").read_text())
+    mean = runs[runs["variant"] == "standard"]["test/accuracy"].mean()
+    assert metrics["standard"]["test/accuracy mean"] == pytest.approx(mean, abs=1e-4)
+
+
+def test_the_report_tells_what_the_tables_hold(project: Path) -> None:
+    text = (project / "reports" / "report.md").read_text()
+    assert "of 3 published figures" in text
+    assert "**no**" in text
+    for picture in ("small-curves", "small-published", "layerwise-curves"):
+        assert f"figures/{picture}.png" in text
+        assert (project / "reports" / "figures" / f"{picture}.png").stat().st_size > 10_000
+    assert "seconds" not in text
+    assert "| 1.00 s |" in (project / "reports" / "timings.md").read_text()
+
+
+def test_training_and_report_do_without_the_test_set(project: Path, tmp_path: Path) -> None:
+    root = write_project(tmp_path / "p", small=SETTINGS)
+    for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        path = root / "data" / "raw" / "mnist" / name
+        os.truncate(path, 8)  # a header and no image: reading it would fail
+    from dropout_bench.data import idx
+
+    idx.write_sums(root / "data" / "raw" / "mnist")
+    bench(root, "train", "small")
+    assert "t10k" in bench(root, "evaluate", "small", status=1)
+    assert not (root / "reports" / "results").exists()
+
+
+def test_edits_train_only_what_they_add(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    changed = SETTINGS | {"dropout": [0.0, 0.2, 0.5], "seeds": [1, 0, 2]}
+    YAML().dump({"experiments": {"small": changed}}, root / "params.yaml")
+    assert "5 done, 0 running, 0 failed, 4 reused, of 9" in bench(root, "train", "small")
+    assert "0 done, 0 running, 0 failed, 9 reused, of 9" in bench(root, "train", "small")
+    stale = bench(root, "report", status=1)
+    assert "reports/results/small/runs.csv" in stale
+    assert "dvc repro" in stale
+    bench(root, "evaluate", "small")
+    bench(root, "report")
+    assert not (root / "reports" / "results" / "layerwise").exists(), "a removed experiment"
+
+
+def test_a_failing_run_is_told_and_the_others_are_kept(tmp_path: Path) -> None:
+    root = write_project(tmp_path / "p", bad=SETTINGS | {"learning_rate": 1e30}, good=SETTINGS)
+    said = bench(root, "train", "bad", status=1)
+    assert "4 of 4 runs failed" in said
+    assert "Diverged: the training loss is" in said
+    assert '"learning_rate":1e30' in said.replace("1e+30", "1e30")
+    assert not (root / "runs" / "bad").exists()
+    bench(root, "train", "good")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("train", "smal"), 'did you mean "small"'),
+        (("evaluate", "small"), "no trained weights"),
+        (("report",), "dvc repro"),
+        (("download", "minst"), 'did you mean "mnist"'),
+    ],
+)
+def test_wrong_calls_answer_with_a_hint(words: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    assert told in bench(write_project(tmp_path / "p", small=SETTINGS), *words, status=1)
+
+
+def test_outside_the_project_the_command_says_so(tmp_path: Path) -> None:
+    assert "params.yaml" in bench(tmp_path, "report", status=1)
+
+
+def test_a_claim_about_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    root = write_project(tmp_path / "p", small=SETTINGS)
+    wrong = PUBLISHED | {"figures": [{"cell": "dropuot 0.5", "metric": "test/loss", "value": 1.0}]}
+    YAML().dump({"published": {"small": wrong}}, root / "claims.yaml")
+    assert 'did you mean "dropout 0.5"' in bench(root, "report", status=1)
+
+
+@pytest.mark.slow
+def test_the_demo_runs_without_any_mirror(tmp_path: Path) -> None:
+    project = Path(__file__).parents[1]
+    root = tmp_path / "p"
+    root.mkdir()
+    for name in ("params.yaml", "claims.yaml"):
+        shutil.copy(project / name, root)
+    said = bench(root, "demo")
+    assert "report: reports/demo/report.md" in said
+    text = (root / "reports" / "demo" / "report.md").read_text()
+    assert "scikit-learn" in text
+    assert "MNIST" not in text

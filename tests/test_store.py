@@ -1,0 +1,127 @@
+"""The run store: what goes in comes out, or is noticed to be damaged."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import one_run
+
+from dropout_bench.training import store as store_module
+from dropout_bench.training.result import RunResult
+from dropout_bench.training.store import RunStore, code_digest, default_store, run_key
+
+RESULT = RunResult({"last.safetensors": b"weights", "curves.csv": b"a,b\n"}, "CPU", b"events", 1.5)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    store = RunStore(tmp_path / "store")
+    store.put("key", one_run(), RESULT)
+    return store
+
+
+def test_what_is_put_is_got(store: RunStore) -> None:
+    assert store.get("key") == RESULT
+    assert store.get("other") is None
+
+
+def test_an_entry_without_the_files_needed_does_not_count(store: RunStore) -> None:
+    assert store.get("key", needed=("last.safetensors",)) == RESULT
+    assert store.get("key", needed=("epoch-001.safetensors",)) is None
+    assert store.get("key") == RESULT
+
+
+def test_putting_again_replaces(store: RunStore) -> None:
+    other = RunResult({"last.safetensors": b"other"}, "CPU")
+    store.put("key", one_run(), other)
+    got = store.get("key")
+    assert got is not None
+    assert got.files == other.files
+
+
+def damage_file(folder: Path) -> None:
+    (folder / "last.safetensors").write_bytes(b"weightz")
+
+
+def lose_file(folder: Path) -> None:
+    (folder / "curves.csv").unlink()
+
+
+def cut_entry(folder: Path) -> None:
+    text = (folder / "entry.json").read_text()
+    (folder / "entry.json").write_text(text[: len(text) // 2])
+
+
+def forge_entry(folder: Path) -> None:
+    (folder / "entry.json").write_text(json.dumps([1, 2]))
+
+
+@pytest.mark.parametrize("damage", [damage_file, lose_file, cut_entry, forge_entry])
+def test_a_damaged_entry_is_dropped(damage: object, store: RunStore) -> None:
+    assert callable(damage)
+    damage(store.folder / "key")
+    assert store.get("key") is None
+    assert not (store.folder / "key").exists()
+
+
+def test_nothing_half_written_is_left(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dumps", full)
+    with pytest.raises(OSError, match="No space"):
+        store.put("new", one_run(), RESULT)
+    assert [path.name for path in store.folder.iterdir()] == ["key"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": [1]},
+        {"dropout": [0.3]},
+        {"dropout": ["0.5/0.3"]},
+        {"input_dropout": [0.1]},
+        {"variants": ["pre-activation-dropout"]},
+        {"hidden": [16, 9]},
+        {"epochs": 3},
+        {"batch_size": 16},
+        {"learning_rate": 1e-3},
+        {"train_size": 299},
+        {"validation": 0.1},
+        {"classes": [0, 1, 2]},
+        {"normalise": {"mean": 0.5, "sd": 0.5}},
+    ],
+)
+def test_every_parameter_is_in_the_key(change: dict[str, object]) -> None:
+    assert run_key(one_run(**change), "data", "CPU") != run_key(one_run(), "data", "CPU")
+
+
+def test_data_device_versions_and_code_are_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = run_key(one_run(), "data", "CPU")
+    assert run_key(one_run(), "data", "CPU") == key
+    assert run_key(one_run(), "other data", "CPU") != key
+    assert run_key(one_run(), "data", "GPU") != key
+    monkeypatch.setattr(store_module, "library_versions", lambda: {"torch": "2.12"})
+    assert run_key(one_run(), "data", "CPU") != key
+    monkeypatch.undo()
+    monkeypatch.setattr(store_module, "code_digest", lambda variant: "changed")
+    assert run_key(one_run(), "data", "CPU") != key
+
+
+def test_what_a_run_is_evaluated_for_is_not_in_the_key() -> None:
+    plain, other = one_run(), one_run(checkpoint="best", keep_every_epoch=True)
+    assert run_key(plain, "data", "CPU") == run_key(other, "data", "CPU")
+
+
+def test_a_variant_s_code_matters_to_that_variant_alone() -> None:
+    assert code_digest("standard") != code_digest("dropout")
+
+
+def test_copies_that_dvc_makes_share_the_project_s_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "x"
+    copy.mkdir(parents=True)
+    assert default_store(copy) == default_store(tmp_path) == tmp_path / "run-store"
+    monkeypatch.setenv("DROPOUT_BENCH_STORE", "/elsewhere")
+    assert default_store(tmp_path) == Path("/elsewhere")
