@@ -113,9 +113,6 @@ def _train(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
-    from dropout_bench import engine
-
-    engine.prepare_workers("dropout_bench.training.run")
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
@@ -132,24 +129,13 @@ def evaluate(
 
     This is the only command that reads the test set.
     """
-    root, params = _params()
-    _evaluate(root, experiment, params.experiment(experiment), root / "reports", scheduler, workers)
-
-
-def _evaluate(
-    root: Path,
-    name: str,
-    experiment: Experiment,
-    reports: Path,
-    scheduler: str | None = None,
-    workers: int | None = None,
-) -> None:
-    from dropout_bench import engine
-
-    engine.prepare_workers("dropout_bench.evaluation.metrics")
     from dropout_bench.evaluation.tables import evaluate_experiment
 
-    evaluate_experiment(name, experiment, root, reports / "results", scheduler, workers)
+    root, params = _params()
+    settings = params.experiment(experiment)
+    evaluate_experiment(
+        experiment, settings, root, root / "reports" / "results", scheduler, workers
+    )
 
 
 @app.command()
@@ -173,6 +159,7 @@ def demo() -> None:
     """
     from dropout_bench.analysis.claims import Claims
     from dropout_bench.data import sources
+    from dropout_bench.evaluation.tables import evaluate_experiment
     from dropout_bench.report.render import render
 
     root, params = _params()
@@ -180,7 +167,7 @@ def demo() -> None:
     for name, experiment in params.demo.items():
         sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
         _train(root, name, experiment, reports)
-        _evaluate(root, name, experiment, reports)
+        evaluate_experiment(name, experiment, root, reports / "results")
     path = render(params.demo, Claims(), reports)
     typer.echo(f"report: {path}")
 

@@ -38,10 +38,13 @@ def cores() -> int:
 
 
 @contextmanager
-def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[Client]:
+def workers(
+    module: str, scheduler: str | None = None, count: int | None = None
+) -> Iterator[Client]:
     """Connect to a scheduler, or start a worker process for each core of this machine.
 
     Args:
+        module: the module whose functions local workers will call; they start with it imported.
         scheduler: address of a running Dask scheduler, else ``$DROPOUT_BENCH_SCHEDULER``.
         count: number of local workers; one per core without it.
 
@@ -70,6 +73,7 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
             with client:
                 yield client
             return
+        _import_once_for_all(module)
         with (
             LocalCluster(
                 n_workers=count or cores(),
@@ -83,18 +87,13 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
             yield client
 
 
-def prepare_workers(module: str) -> None:
-    """Start importing what workers will need, in a process that they are then forked from.
+def _import_once_for_all(module: str) -> None:
+    """Start the process that workers are forked from, with ``module`` imported.
 
-    Importing torch and Lightning takes seconds and 400 MB: so it is done once for all workers,
-    beside whatever this process does next. Nothing has computed, or started a thread, in the
-    process that is forked.
-
-    Args:
-        module: the module of the function that workers will call.
+    Importing torch and Lightning takes seconds and 400 MB, so it is done once for all workers.
+    Nothing has computed, or started a thread, in the process that is forked.
     """
-    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        get_mp_context()  # sets Dask's own list of modules, which the next line replaces
+    get_mp_context()  # sets Dask's own list of modules, which the next line replaces
     multiprocessing.set_forkserver_preload(["distributed", module])
     # Dask has malloc give memory back at once, and a training asks for it again at once: under
     # Dask's setting a run takes 1.4 times as long.

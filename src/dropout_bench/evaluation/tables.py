@@ -73,9 +73,10 @@ def evaluate_experiment(
         run.name: _job(run, run_folder(root / "runs", name, run), experiment, raw) for run in runs
     }
     evaluations: dict[str, Evaluation] = {}
+    count = min(worker_count or engine.cores(), len(jobs))
     with (
         engine.Progress(f"evaluate {name}", len(jobs)) as progress,
-        engine.workers(scheduler, min(worker_count or engine.cores(), len(jobs))) as client,
+        engine.workers("dropout_bench.evaluation.metrics", scheduler, count) as client,
     ):
         for job, outcome in engine.done(client, _evaluate, jobs, progress):
             if not isinstance(outcome, Evaluation):

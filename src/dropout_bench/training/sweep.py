@@ -58,7 +58,8 @@ def sweep(
     if experiment.keep_every_epoch:
         needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
     failures: dict[Run, BaseException] = {}
-    with engine.workers(scheduler, min(worker_count or engine.cores(), len(runs))) as client:
+    count = min(worker_count or engine.cores(), len(runs))
+    with engine.workers("dropout_bench.training.run", scheduler, count) as client:
         device = client.submit(_device).result()
         keys = {run: run_key(run, data_digest, device) for run in runs}
         missing = {run.name: run for run in runs if store.get(keys[run], needed) is None}
