@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from benchmarks.contenders.__main__ import NAMES
 from benchmarks.measurements import Machine, Measurements, Plan, Point, Single, Sweep

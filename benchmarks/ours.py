@@ -69,14 +69,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 def sweep(arguments: argparse.Namespace) -> None:
     """Train all runs in a new project in ``root``, with nothing to reuse."""
+    from dropout_bench.data.sources import Source
+    from dropout_bench.params import Download
     from dropout_bench.training.store import RunStore
     from dropout_bench.training.sweep import sweep as sweep_of
 
     root = arguments.root
     (root / "data").mkdir()
     (root / "data" / "raw").symlink_to(arguments.raw.resolve(), target_is_directory=True)
+    source = Source.of("mnist", root, Download())
     store = RunStore(root / "run-store")
-    sweep_of(NAME, experiment(arguments), root, store, worker_count=arguments.workers)
+    sweep_of(NAME, experiment(arguments), root, source, store, worker_count=arguments.workers)
 
 
 def accuracy(arguments: argparse.Namespace) -> None:

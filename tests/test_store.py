@@ -6,35 +6,42 @@ from pathlib import Path
 import pytest
 from conftest import one_run
 
+from dropout_bench.params import Run
 from dropout_bench.training import store as store_module
 from dropout_bench.training.result import RunResult
-from dropout_bench.training.store import RunStore, code_digest, default_store, run_key
+from dropout_bench.training.store import Identity, RunStore, code_digest, default_store
 
+IDENTITY = Identity.here(one_run(), "data", "CPU")
+KEY = IDENTITY.key
 RESULT = RunResult({"last.safetensors": b"weights", "curves.csv": b"a,b\n"}, "CPU", b"events", 1.5)
+
+
+def key_of(run: Run, data: str, device: str) -> str:
+    return Identity.here(run, data, device).key
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
     store = RunStore(tmp_path / "store")
-    store.put("key", one_run(), RESULT)
+    store.put(IDENTITY, RESULT)
     return store
 
 
 def test_what_is_put_is_got(store: RunStore) -> None:
-    assert store.get("key") == RESULT
+    assert store.get(KEY) == RESULT
     assert store.get("other") is None
 
 
 def test_an_entry_without_the_files_needed_does_not_count(store: RunStore) -> None:
-    assert store.get("key", needed=("last.safetensors",)) == RESULT
-    assert store.get("key", needed=("epoch-001.safetensors",)) is None
-    assert store.get("key") == RESULT
+    assert store.get(KEY, needed=("last.safetensors",)) == RESULT
+    assert store.get(KEY, needed=("epoch-001.safetensors",)) is None
+    assert store.get(KEY) == RESULT
 
 
 def test_putting_again_replaces(store: RunStore) -> None:
     other = RunResult({"last.safetensors": b"other"}, "CPU")
-    store.put("key", one_run(), other)
-    got = store.get("key")
+    store.put(IDENTITY, other)
+    got = store.get(KEY)
     assert got is not None
     assert got.files == other.files
 
@@ -59,9 +66,9 @@ def forge_entry(folder: Path) -> None:
 @pytest.mark.parametrize("damage", [damage_file, lose_file, cut_entry, forge_entry])
 def test_a_damaged_entry_is_dropped(damage: object, store: RunStore) -> None:
     assert callable(damage)
-    damage(store.folder / "key")
-    assert store.get("key") is None
-    assert not (store.folder / "key").exists()
+    damage(store.folder / KEY)
+    assert store.get(KEY) is None
+    assert not (store.folder / KEY).exists()
 
 
 def test_nothing_half_written_is_left(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,8 +77,8 @@ def test_nothing_half_written_is_left(store: RunStore, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(json, "dumps", full)
     with pytest.raises(OSError, match="No space"):
-        store.put("new", one_run(), RESULT)
-    assert [path.name for path in store.folder.iterdir()] == ["key"]
+        store.put(Identity.here(one_run(seeds=[7]), "data", "CPU"), RESULT)
+    assert [path.name for path in store.folder.iterdir()] == [KEY]
 
 
 @pytest.mark.parametrize(
@@ -93,24 +100,26 @@ def test_nothing_half_written_is_left(store: RunStore, monkeypatch: pytest.Monke
     ],
 )
 def test_every_parameter_is_in_the_key(change: dict[str, object]) -> None:
-    assert run_key(one_run(**change), "data", "CPU") != run_key(one_run(), "data", "CPU")
+    assert key_of(one_run(**change), "data", "CPU") != key_of(one_run(), "data", "CPU")
 
 
 def test_data_device_versions_and_code_are_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = run_key(one_run(), "data", "CPU")
-    assert run_key(one_run(), "data", "CPU") == key
-    assert run_key(one_run(), "other data", "CPU") != key
-    assert run_key(one_run(), "data", "GPU") != key
-    monkeypatch.setattr(store_module, "library_versions", lambda: {"torch": "2.12"})
-    assert run_key(one_run(), "data", "CPU") != key
+    key = key_of(one_run(), "data", "CPU")
+    assert key_of(one_run(), "data", "CPU") == key
+    assert key_of(one_run(), "other data", "CPU") != key
+    assert key_of(one_run(), "data", "GPU") != key
+    monkeypatch.setattr(
+        store_module, "library_versions", lambda: {"torch": "2.12", "lightning": "2.6.6"}
+    )
+    assert key_of(one_run(), "data", "CPU") != key
     monkeypatch.undo()
     monkeypatch.setattr(store_module, "code_digest", lambda variant: "changed")
-    assert run_key(one_run(), "data", "CPU") != key
+    assert key_of(one_run(), "data", "CPU") != key
 
 
 def test_what_a_run_is_evaluated_for_is_not_in_the_key() -> None:
     plain, other = one_run(), one_run(checkpoint="best", keep_every_epoch=True)
-    assert run_key(plain, "data", "CPU") == run_key(other, "data", "CPU")
+    assert key_of(plain, "data", "CPU") == key_of(other, "data", "CPU")
 
 
 def test_a_variant_s_code_matters_to_that_variant_alone() -> None:

@@ -3,17 +3,23 @@
 Heavy libraries are imported by the command that needs them, so that help and errors are quick.
 """
 
+import contextlib
 import os
 import signal
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from dropout_bench.catalogue import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params import Experiment, Params, load_params
+
+if TYPE_CHECKING:
+    from dropout_bench.data.sources import Source
 
 app = typer.Typer(
     name="dropout-bench",
@@ -102,13 +108,22 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     to the store as it finishes, so a sweep that is stopped goes on where it was.
     """
     root, params = _params()
-    _train(root, experiment, params.experiment(experiment), root / "reports", scheduler, workers)
+    settings = params.experiment(experiment)
+    source = _source(root, params, settings)
+    _train(root, experiment, settings, source, root / "reports", scheduler, workers)
+
+
+def _source(root: Path, params: Params, experiment: Experiment) -> "Source":
+    from dropout_bench.data.sources import Source
+
+    return Source.of(experiment.dataset, root, params.download)
 
 
 def _train(
     root: Path,
     name: str,
     experiment: Experiment,
+    source: "Source",
     reports: Path,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -117,7 +132,7 @@ def _train(
     from dropout_bench.training.sweep import sweep, write_timings
 
     store = RunStore(default_store(root))
-    seconds = sweep(name, experiment, root, store, scheduler, workers)
+    seconds = sweep(name, experiment, root, source, store, scheduler, workers)
     write_timings(name, seconds, reports / "timings")
 
 
@@ -133,9 +148,9 @@ def evaluate(
 
     root, params = _params()
     settings = params.experiment(experiment)
-    evaluate_experiment(
-        experiment, settings, root, root / "reports" / "results", scheduler, workers
-    )
+    source = _source(root, params, settings)
+    results = root / "reports" / "results"
+    evaluate_experiment(experiment, settings, root, source, results, scheduler, workers)
 
 
 @app.command()
@@ -148,6 +163,52 @@ def report() -> None:
     claims = load_claims(root / "claims.yaml", params.experiments)
     path = render(params.experiments, claims, root / "reports")
     typer.echo(f"report: {path}")
+
+
+@app.command()
+def runs(
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove the runs that no experiment needs.")
+    ] = False,
+) -> None:
+    """List the run store: every finished run, the experiments that reuse it, its age and size.
+
+    A run that no experiment needs was trained for parameters, data, code or library versions
+    that are not those of now. It is kept, for the day they come back, until it is pruned.
+    """
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from dropout_bench.data import idx
+    from dropout_bench.training.store import RunStore, default_store, needed_by
+
+    root, params = _params()
+    digests = {}
+    for name in DATASETS:
+        with contextlib.suppress(BenchError):
+            digests[name] = idx.verified_digest(root / "data" / "raw" / name)
+    store = RunStore(default_store(root))
+    needs = {
+        entry: needed_by(entry, {**params.experiments, **params.demo}, digests)
+        for entry in store.entries()
+    }
+    table = Table("key", "run", "experiment", "age", "size", box=None)
+    for entry, names in needs.items():
+        run = entry.identity.run.name if entry.identity else "(cannot be read)"
+        age = str(timedelta(seconds=int(time.time() - entry.finished)))
+        table.add_row(entry.key, run, ", ".join(names) or "none", age, decimal(entry.size))
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, highlight=False).print(table)
+    idle = [entry for entry, names in needs.items() if not names]
+    for entry in idle if prune else []:
+        store.drop(entry.key)
+    total = decimal(sum(entry.size for entry in needs))
+    freed = decimal(sum(entry.size for entry in idle))
+    typer.echo(
+        f"{len(needs)} runs, {total} in {store.folder}; {len(idle)} of them, {freed}, needed by "
+        f"no experiment{', removed' if prune else ': --prune removes them' if idle else ''}"
+    )
 
 
 @app.command()
@@ -166,19 +227,23 @@ def demo() -> None:
     reports = root / "reports" / "demo"
     for name, experiment in params.demo.items():
         sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
-        _train(root, name, experiment, reports)
-        evaluate_experiment(name, experiment, root, reports / "results")
+        source = _source(root, params, experiment)
+        _train(root, name, experiment, source, reports)
+        evaluate_experiment(name, experiment, root, source, reports / "results")
     path = render(params.demo, Claims(), reports)
     typer.echo(f"report: {path}")
 
 
 def _stop(signal_number: int, frame: object) -> NoReturn:
+    name = signal.Signals(signal_number).name
+    sys.stderr.write(f"dropout-bench: stopped by {name}; the same call goes on from here\n")
     raise SystemExit(128 + signal_number)
 
 
 def main() -> None:
     """Run the command line; an error that a user can mend is printed without a trace."""
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     try:
         app()
     except BenchError as error:

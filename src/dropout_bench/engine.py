@@ -4,6 +4,8 @@ Nothing here knows what a run is. A job is a call of a function with picklable a
 result comes back as a value, so workers share no file system with the caller.
 """
 
+import functools
+import gc
 import logging
 import multiprocessing
 import os
@@ -18,7 +20,7 @@ from multiprocessing import forkserver
 from typing import Any, TypeVar
 
 import dask
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from distributed.utils import get_mp_context
 from rich.console import Console
 from rich.live import Live
@@ -28,6 +30,7 @@ from dropout_bench.errors import BenchError
 
 SCHEDULER_VARIABLE = "DROPOUT_BENCH_SCHEDULER"
 _LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
+_PATIENCE = 10.0  # seconds to wait for a worker before saying so
 
 Result = TypeVar("Result")
 
@@ -99,7 +102,10 @@ def _import_once_for_all(module: str) -> None:
     # Dask's setting a run takes 1.4 times as long.
     thresholds = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**30))
     os.environ.update(thresholds)
+    # Ctrl-C goes to the workers too. They leave it to this process to stop them.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     forkserver.ensure_running()
+    signal.signal(signal.SIGINT, handler)
     for name in thresholds:
         del os.environ[name]
 
@@ -116,6 +122,40 @@ def _stop_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+_ALONE = threading.Lock()
+
+
+def _do(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Do a job in a worker: alone in its process, and without leaving anything behind.
+
+    Two jobs at once in one process share torch's threads and random state; a worker started with
+    several threads does them one after the other. A finished training is a heap of reference
+    cycles that hold its data: they are collected at once, not when Python comes to it.
+    """
+    with _ALONE:
+        _set_modules_apart()
+        try:
+            return function(*arguments)
+        finally:
+            gc.collect()
+
+
+@functools.cache
+def _set_modules_apart() -> None:
+    gc.freeze()  # what was imported is never garbage; without it a collection takes 0.25 s
+
+
+def ask(client: Client, function: Callable[[], Result]) -> Result:
+    """Return what ``function`` says on a worker, as soon as there is one."""
+    future = client.submit(_do, function, pure=False)
+    try:
+        future.result(timeout=_PATIENCE)
+    except TimeoutError:
+        print("waiting for a worker; to start one: dask worker ADDRESS --nthreads 1", flush=True)
+    answer: Result = future.result()
+    return answer
+
+
 def done(
     client: Client,
     function: Callable[..., Result],
@@ -129,12 +169,16 @@ def done(
     """
     names = {}
     for name, arguments in jobs.items():
-        names[client.submit(function, *arguments, pure=False)] = name
+        names[client.submit(_do, function, *arguments, pure=False)] = name
     running = len(client.scheduler_info(n_workers=-1)["workers"])
     progress.started(running)
     future: Future[Result]
     for future in as_completed(list(names), raise_errors=False):
         name = names.pop(future)
+        if future.status not in {"finished", "error"}:
+            raise BenchError(
+                "the Dask scheduler is gone; what is finished is kept: start it again, and repeat"
+            )
         failure = future.exception() if future.status == "error" else None
         outcome = failure if failure is not None else future.result()
         # Kept futures would be computed again if the worker that holds them dies.
@@ -148,6 +192,11 @@ def told(error: BaseException) -> str:
     """Tell a job's exception: with its trace from the worker, unless the user can mend it."""
     if isinstance(error, BenchError):
         return str(error)
+    if isinstance(error, KilledWorker):
+        return (
+            f"It ended the worker process {error.allowed_failures + 1} times, by a crash or for "
+            "want of memory; the machine's log (dmesg) may say which."
+        )
     return "".join(traceback.format_exception(error)).rstrip()
 
 

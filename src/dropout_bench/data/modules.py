@@ -63,7 +63,7 @@ class Batches:
         if self.order is not None:
             chosen = chosen[torch.randperm(len(chosen), generator=self.order)]
         for part in chosen.split(self.size):
-            yield self.images[part], self.labels[part]
+            yield self.images.index_select(0, part), self.labels.index_select(0, part)
 
 
 class Subset(L.LightningDataModule):

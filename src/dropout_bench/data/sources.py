@@ -11,10 +11,12 @@ import time
 import urllib.request
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from dropout_bench.catalogue import DATASETS, Dataset
 from dropout_bench.data import idx
@@ -23,6 +25,7 @@ from dropout_bench.files import whole_folder
 from dropout_bench.params import Download
 
 MIRROR_VARIABLE = "DROPOUT_BENCH_MIRROR"
+DATA_VARIABLE = "DROPOUT_BENCH_DATA"
 _LARGEST_FILE = 64 * 2**20  # bytes; the largest original has 26 MB
 
 
@@ -131,25 +134,78 @@ def download(name: str, raw: Path, settings: Download, say: Callable[[str], None
     dataset = DATASETS[name]
     folder = raw / name
     try:
-        idx.verified_digest(folder)
-        say(f"{dataset.title}: already in {folder}, checksums agree")
-        return folder
-    except BenchError:
-        pass  # missing or damaged: made anew
-    try:
-        with whole_folder(folder) as unfinished:
-            for file in dataset.md5:
-                packed, unpacked = fetch(dataset, file, settings, say)
-                (unfinished / f"{file}.gz").write_bytes(packed)
-                (unfinished / file).write_bytes(unpacked)
-                say(f"{dataset.title}: {file}.gz, {len(packed):,} bytes, MD5 agrees")
-            if not dataset.md5:
-                _write_digits(unfinished)
-            idx.write_sums(unfinished)
+        raw.mkdir(parents=True, exist_ok=True)
+        # Two processes that want the same dataset do not disturb each other: one gets it.
+        with FileLock(raw / f".{name}.lock"):
+            try:
+                idx.verified_digest(folder)
+                say(f"{dataset.title}: already in {folder}, checksums agree")
+                return folder
+            except BenchError:
+                pass  # missing or damaged: made anew
+            with whole_folder(folder) as unfinished:
+                for file in dataset.md5:
+                    packed, unpacked = fetch(dataset, file, settings, say)
+                    (unfinished / f"{file}.gz").write_bytes(packed)
+                    (unfinished / file).write_bytes(unpacked)
+                    say(f"{dataset.title}: {file}.gz, {len(packed):,} bytes, MD5 agrees")
+                if not dataset.md5:
+                    _write_digits(unfinished)
+                idx.write_sums(unfinished)
     except OSError as error:
         raise BenchError(f"{folder}: cannot be written ({error})") from error
     say(f"{dataset.title}: in {folder}")
     return folder
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset as a worker finds it, which may be on another machine than its caller.
+
+    Attributes:
+        name: the dataset's name in the catalogue.
+        raw: the caller's folder of all datasets.
+        digest: digest of the caller's dataset.
+        settings: where to get it, if that folder is not on the worker's machine.
+    """
+
+    name: str
+    raw: Path
+    digest: str
+    settings: Download
+
+    @classmethod
+    def of(cls, name: str, root: Path, settings: Download) -> "Source":
+        """Return the dataset of the project in ``root``, checked.
+
+        Raises:
+            BenchError: it is missing or damaged.
+        """
+        raw = (root / "data" / "raw").resolve()
+        local = str((root / settings.local).resolve())
+        return cls(
+            name,
+            raw,
+            idx.verified_digest(raw / name),
+            settings.model_copy(update={"local": local}),
+        )
+
+    def at_hand(self) -> Path:
+        """Return a folder of datasets on this machine with this one in it.
+
+        That is the caller's own where this machine sees it; else the dataset is downloaded, once
+        a machine, to ``$DROPOUT_BENCH_DATA``, or to ``~/.cache/dropout-bench``.
+
+        Raises:
+            BenchError: it cannot be had, or is another one than the caller's.
+        """
+        raw = self.raw
+        if not (raw / self.name).is_dir():
+            raw = Path(os.environ.get(DATA_VARIABLE) or Path.home() / ".cache" / "dropout-bench")
+            download(self.name, raw, self.settings, say=lambda _: None)
+        if idx.verified_digest(raw / self.name) != self.digest:
+            raise BenchError(f"{raw / self.name}: not the dataset that the caller has")
+        return raw
 
 
 def _write_digits(folder: Path) -> None:

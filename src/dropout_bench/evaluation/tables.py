@@ -14,6 +14,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from dropout_bench import engine
+from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Run, rates_text
@@ -40,16 +41,17 @@ class Evaluation:
     by_epoch: dict[int, dict[str, float]]
 
 
-def _evaluate(run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]) -> Evaluation:
+def _evaluate(run: Run, source: Source, weights: bytes, epochs: Mapping[int, bytes]) -> Evaluation:
     from dropout_bench.evaluation.metrics import evaluate  # in the worker: torch is loaded there
 
-    return evaluate(run, raw, weights, epochs)
+    return evaluate(run, source.at_hand(), weights, epochs)
 
 
 def evaluate_experiment(
     name: str,
     experiment: Experiment,
     root: Path,
+    source: Source,
     results: Path,
     scheduler: str | None = None,
     worker_count: int | None = None,
@@ -60,6 +62,7 @@ def evaluate_experiment(
         name: the experiment's name.
         experiment: its runs; their weights are in ``runs/<name>``.
         root: the project's folder.
+        source: the experiment's dataset.
         results: the folder of all results.
         scheduler: address of a Dask scheduler, if not this machine's own workers.
         worker_count: number of local workers; one per core without it.
@@ -68,9 +71,9 @@ def evaluate_experiment(
         BenchError: weights are missing, or an evaluation failed.
     """
     runs = experiment.runs()
-    raw = (root / "data" / "raw").resolve()
     jobs = {
-        run.name: _job(run, run_folder(root / "runs", name, run), experiment, raw) for run in runs
+        run.name: _job(run, run_folder(root / "runs", name, run), experiment, source)
+        for run in runs
     }
     evaluations: dict[str, Evaluation] = {}
     count = min(worker_count or engine.cores(), len(jobs))
@@ -89,12 +92,12 @@ def evaluate_experiment(
 
 
 def _job(
-    run: Run, folder: Path, experiment: Experiment, raw: Path
-) -> tuple[Run, Path, bytes, Mapping[int, bytes]]:
+    run: Run, folder: Path, experiment: Experiment, source: Source
+) -> tuple[Run, Source, bytes, Mapping[int, bytes]]:
     epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
     try:
         weights = (folder / (BEST if experiment.checkpoint == "best" else LAST)).read_bytes()
-        return run, raw, weights, {e: (folder / epoch_file(e)).read_bytes() for e in epochs}
+        return run, source, weights, {e: (folder / epoch_file(e)).read_bytes() for e in epochs}
     except OSError as error:
         raise BenchError(f"{error.filename}: no trained weights; run: dvc repro") from error
 

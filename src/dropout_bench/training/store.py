@@ -8,12 +8,15 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Run
+from dropout_bench.params import Experiment, Run
 from dropout_bench.training.result import EVENTS, RunResult
 
 STORE_VARIABLE = "DROPOUT_BENCH_STORE"
@@ -62,23 +65,76 @@ def code_digest(variant: str) -> str:
     return digest.hexdigest()
 
 
-def run_key(run: Run, data_digest: str, device: str) -> str:
-    """Return the key of a run: equal keys, equal bytes.
+@dataclass(frozen=True)
+class Identity:
+    """All that the bytes of a run depend on: equal identities, equal bytes.
+
+    Attributes:
+        run: what is trained.
+        data: digest of the dataset's files.
+        device: what it is computed on, as :func:`~dropout_bench.training.run.device_in_use` says.
+        code: digest of the code that trains it.
+        torch: version of torch.
+        lightning: version of lightning.
+    """
+
+    run: Run
+    data: str
+    device: str
+    code: str
+    torch: str
+    lightning: str
+
+    @classmethod
+    def here(cls, run: Run, data: str, device: str) -> "Identity":
+        """Return the identity that the run has under this process's code and libraries."""
+        return cls(run, data, device, code_digest(run.variant), **library_versions())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        return {**vars(self), "run": self.run.model_dump(mode="json")}
+
+    @property
+    def key(self) -> str:
+        """The run's key: 32 hexadecimal digits of a SHA-256."""
+        canonical = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished run in the store.
+
+    Attributes:
+        key: its key.
+        identity: all that it depends on; None where the entry cannot be read.
+        finished: when it was finished, in seconds since the epoch.
+        size: bytes on disk.
+    """
+
+    key: str
+    identity: Identity | None
+    finished: float
+    size: int
+
+
+def needed_by(
+    entry: Entry, experiments: Mapping[str, Experiment], digests: Mapping[str, str]
+) -> list[str]:
+    """Name the experiments that would reuse a run.
 
     Args:
-        run: what is trained.
-        data_digest: digest of the dataset's files.
-        device: what it is computed on, as :func:`~dropout_bench.training.run.device_in_use` says.
+        entry: the run.
+        experiments: all experiments by name.
+        digests: digest of each dataset that is here; of the others the run's own is trusted.
     """
-    identity = {
-        "run": run.model_dump(mode="json"),
-        "data": data_digest,
-        "code": code_digest(run.variant),
-        "versions": library_versions(),
-        "device": device,
-    }
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    kept = entry.identity
+    if kept is None:
+        return []
+    data = digests.get(kept.run.dataset, kept.data)
+    if Identity.here(kept.run, data, kept.device) != kept:
+        return []  # other data, code or libraries
+    return [name for name, experiment in experiments.items() if kept.run in experiment.runs()]
 
 
 class RunStore:
@@ -105,7 +161,7 @@ class RunStore:
                 files=files,
                 events=(folder / EVENTS).read_bytes(),
                 seconds=float(entry["seconds"]),
-                device=str(entry["device"]),
+                device=str(entry["identity"]["device"]),
             )
             if _checksums(files) != entry["files"]:
                 raise ValueError("checksum")
@@ -118,19 +174,35 @@ class RunStore:
             return None
         return result if all(name in files for name in needed) else None
 
-    def put(self, key: str, run: Run, result: RunResult) -> None:
+    def put(self, identity: Identity, result: RunResult) -> None:
         """Keep a finished run, whole or not at all."""
         entry = {
-            "run": run.model_dump(mode="json"),
-            "device": result.device,
+            "identity": identity.as_json(),
             "seconds": result.seconds,
             "files": _checksums(result.files),
         }
-        with whole_folder(self.folder / key) as folder:
+        with whole_folder(self.folder / identity.key) as folder:
             for name, content in result.files.items():
                 (folder / name).write_bytes(content)
             (folder / EVENTS).write_bytes(result.events)
             (folder / _ENTRY).write_text(json.dumps(entry, indent=1))
+
+    def entries(self) -> list[Entry]:
+        """List what is kept, the oldest first; what cannot be read has no identity."""
+        entries = []
+        for folder in self.folder.glob("[!.]*/"):
+            sizes = [file.stat().st_size for file in folder.iterdir()]
+            try:
+                told = json.loads((folder / _ENTRY).read_bytes())["identity"]
+                identity = Identity(**told | {"run": Run.model_validate(told["run"])})
+            except (OSError, ValueError, KeyError, TypeError):
+                identity = None
+            entries.append(Entry(folder.name, identity, folder.stat().st_mtime, sum(sizes)))
+        return sorted(entries, key=lambda entry: entry.finished)
+
+    def drop(self, key: str) -> None:
+        """Remove a run."""
+        shutil.rmtree(self.folder / key)
 
 
 def _checksums(files: dict[str, bytes]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The sweep: all runs of an experiment, those in the store reused, the others trained."""
 
 import json
+import platform
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from dropout_bench import engine
-from dropout_bench.data import idx
+from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Run, rates_text
 from dropout_bench.training.result import RunResult, epoch_file
-from dropout_bench.training.store import RunStore, library_versions, run_key
+from dropout_bench.training.store import Identity, RunStore, library_versions
 
 ABOUT = "run.json"
 
@@ -27,6 +28,7 @@ def sweep(
     name: str,
     experiment: Experiment,
     root: Path,
+    source: Source,
     store: RunStore,
     scheduler: str | None = None,
     worker_count: int | None = None,
@@ -40,6 +42,7 @@ def sweep(
         name: the experiment's name.
         experiment: its runs.
         root: the project's folder.
+        source: the experiment's dataset.
         store: where finished runs are kept.
         scheduler: address of a Dask scheduler, if not this machine's own workers.
         worker_count: number of local workers; one per core without it.
@@ -48,11 +51,9 @@ def sweep(
         The seconds that each run's training took, when it was trained.
 
     Raises:
-        BenchError: the dataset is missing or damaged, or some runs failed; the others are kept.
+        BenchError: some runs failed; the others are kept.
     """
     title = f"train {name}"
-    raw = (root / "data" / "raw").resolve()
-    data_digest = idx.verified_digest(raw / experiment.dataset)
     runs = experiment.runs()
     needed: tuple[str, ...] = ()
     if experiment.keep_every_epoch:
@@ -60,17 +61,20 @@ def sweep(
     failures: dict[Run, BaseException] = {}
     count = min(worker_count or engine.cores(), len(runs))
     with engine.workers("dropout_bench.training.run", scheduler, count) as client:
-        device = client.submit(_device).result()
-        keys = {run: run_key(run, data_digest, device) for run in runs}
-        missing = {run.name: run for run in runs if store.get(keys[run], needed) is None}
+        device = engine.ask(client, _device)
+        identities = {run: Identity.here(run, source.digest, device) for run in runs}
+        missing = {run.name: run for run in runs if store.get(identities[run].key, needed) is None}
         logs = (root / "logs" / name).resolve()
         logs.mkdir(parents=True, exist_ok=True)
-        jobs = {job: (run, raw, logs, experiment.keep_every_epoch) for job, run in missing.items()}
+        jobs = {
+            job: (identities[run], source, logs, experiment.keep_every_epoch)
+            for job, run in missing.items()
+        }
         with engine.Progress(title, len(runs), reused=len(runs) - len(missing)) as progress:
             for job, outcome in engine.done(client, _train, jobs, progress):
                 run = missing[job]
                 if isinstance(outcome, RunResult):
-                    store.put(keys[run], run, outcome)
+                    store.put(identities[run], outcome)
                 else:
                     failures[run] = outcome
     if failures:
@@ -78,13 +82,13 @@ def sweep(
 
     seconds = {}
     with whole_folder(root / "runs" / name) as folder:
-        for run, key in keys.items():
-            result = store.get(key)
+        for run, identity in identities.items():
+            result = store.get(identity.key)
             if result is None:
                 raise BenchError(f"{title}: {run.name} vanished from the run store; run it again")
             seconds[run] = result.seconds
-            _write(folder / run.name, key, result, needed)
-            _restore_events(root / "logs" / name / run.name, key, result)
+            _write(folder / run.name, identity, result, needed)
+            _restore_events(root / "logs" / name / run.name, identity.key, result)
     return seconds
 
 
@@ -94,10 +98,21 @@ def _device() -> str:
     return device_in_use()
 
 
-def _train(run: Run, raw: Path, logs: Path, keep_every_epoch: bool) -> RunResult:
+def _train(identity: Identity, source: Source, logs: Path, keep_every_epoch: bool) -> RunResult:
     from dropout_bench.training.run import train  # in the worker: torch is loaded there
 
-    return train(run, raw, logs, keep_every_epoch)
+    # A cluster's workers may differ. What is kept under a key is what the key says.
+    here = Identity.here(identity.run, source.digest, _device())
+    if differences := [
+        f"{name}: {found}, not {wanted}"
+        for name, wanted in vars(identity).items()
+        if (found := getattr(here, name)) != wanted
+    ]:
+        raise BenchError(
+            f"the worker on {platform.node()} is not like the others ({'; '.join(differences)}); "
+            "give all workers the same device and the same versions of code and libraries"
+        )
+    return train(identity.run, source.at_hand(), logs, keep_every_epoch)
 
 
 def _summary(title: str, failures: Mapping[Run, BaseException], total: int) -> str:
@@ -109,13 +124,13 @@ def _summary(title: str, failures: Mapping[Run, BaseException], total: int) -> s
     return "\n".join(parts)
 
 
-def _write(folder: Path, key: str, result: RunResult, epochs: tuple[str, ...]) -> None:
+def _write(folder: Path, identity: Identity, result: RunResult, epochs: tuple[str, ...]) -> None:
     """Write a run's files; bytes that depend on nothing but code, parameters and data."""
     folder.mkdir(parents=True)
     for name, content in result.files.items():
         if not name.startswith("epoch-") or name in epochs:
             (folder / name).write_bytes(content)
-    about = {"key": key, "device": result.device, **library_versions()}
+    about = {"key": identity.key, "device": identity.device, **library_versions()}
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
 
 
