@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo test test-slow lint format tensorboard lock clean
+.PHONY: help setup repro demo test test-slow bench bench-quick lint format tensorboard lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -42,6 +42,15 @@ test: $(READY) ## the tests, but for the slow ones
 
 test-slow: $(READY) ## the slow tests, and whether the committed report is that of this code
 	@python -m pytest -m slow
+
+bench: $(READY) data/raw/mnist ## how fast it is, beside others: reports/benchmark.md (25 min, nothing else running)
+	@python -m benchmarks.run
+
+bench-quick: $(READY) data/raw/mnist ## the same in under 3 minutes, printed
+	@python -m benchmarks.run --quick
+
+data/raw/mnist: $(READY)
+	@dropout-bench download mnist
 
 lint: $(READY) ## style and types; any warning is an error
 	@ruff check .
