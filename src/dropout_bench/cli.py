@@ -132,8 +132,8 @@ def _train(
     from dropout_bench.training.sweep import sweep, write_timings
 
     store = RunStore(default_store(root))
-    seconds = sweep(name, experiment, root, source, store, scheduler, workers)
-    write_timings(name, seconds, reports / "timings")
+    times = sweep(name, experiment, root, source, store, scheduler, workers)
+    write_timings(name, times, reports / "timings")
 
 
 @app.command()

@@ -6,7 +6,7 @@
 import itertools
 import pkgutil
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,9 @@ from ruamel.yaml.error import YAMLError
 
 from dropout_bench.catalogue import DATASETS, Dataset
 from dropout_bench.errors import BenchError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -54,11 +57,23 @@ def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def widths_text(widths: tuple[int, ...]) -> str:
+    """Write the widths of hidden layers as tables show them: ``256-128``."""
+    return "-".join(map(str, widths))
+
+
 Rate = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Rates = Annotated[tuple[Rate, ...], BeforeValidator(_rates), PlainSerializer(rates_text)]
+Widths = Annotated[tuple[int, ...], PlainSerializer(widths_text)]
 PositiveInt = Annotated[int, Field(gt=0, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+OptionsName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
+
+
+Measure = Literal["masks", "corruption", "activations", "ablation", "gradients"]
+"""What an experiment may measure of each trained network, besides loss and accuracy."""
 
 
 class Strict(BaseModel):
@@ -70,9 +85,10 @@ class Strict(BaseModel):
     @classmethod
     def _known_keys(cls, content: Any) -> Any:
         if isinstance(content, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in content:
-                if key not in cls.model_fields:
-                    hint = did_you_mean(str(key), cls.model_fields)
+                if key not in known:
+                    hint = did_you_mean(str(key), known)
                     raise ValueError(f'unknown key "{key}"; {hint}')
         return content
 
@@ -84,23 +100,69 @@ class Normalise(Strict):
     sd: Positive = 1.0
 
 
-class Cell(Strict):
-    """What an experiment varies, but for the seed: a variant and its dropout rates."""
+class Options(Strict):
+    """What any variant can be combined with. All of it is off by default.
 
+    Attributes:
+        weight_decay: decoupled weight decay, per step and unit of step size.
+        l2: factor of an L2 penalty in the loss.
+        l1: factor of an L1 penalty in the loss.
+        max_norm: largest norm of the weights into a hidden unit.
+        patience: training ends when the validation loss has not fallen for so many epochs.
+        input_noise: standard deviation of noise on the normalised pixels, in training.
+        shift: training images are moved at random by up to so many pixels.
+    """
+
+    weight_decay: NotNegative = 0.0
+    l2: NotNegative = 0.0
+    l1: NotNegative = 0.0
+    max_norm: Positive | None = None
+    patience: PositiveInt | None = None
+    input_noise: NotNegative = 0.0
+    shift: Annotated[int, Field(ge=0, lt=8, strict=True)] = 0
+
+
+class Cell(Strict):
+    """What an experiment varies, but for the seed.
+
+    Attributes:
+        variant: the MLP variant.
+        dropout: rate of each hidden layer.
+        input_dropout: rate of the pixels.
+        hidden: units of each hidden layer.
+        train_size: number of training images.
+        options: name of a combination of options, "" where the experiment has none.
+        label: names the cell as tables and figures do, by what varies in its experiment:
+            ``dropout 0.5``, or ``standard, 500 images``.
+    """
+
+    label: str
     variant: str
     dropout: Rates
     input_dropout: float
+    hidden: Widths
+    train_size: int
+    options: str
 
-    @property
-    def label(self) -> str:
-        """Name the cell as tables and figures do: ``dropout 0.5``; the baseline by itself."""
-        rates = [rates_text(self.dropout)] if any(self.dropout) else []
-        if self.input_dropout:
-            rates.insert(0, f"input {self.input_dropout}")
-        return " ".join([self.variant, *rates])
+    def row(self) -> dict[str, str | float]:
+        """Return the columns that tell the cell in every table."""
+        return {
+            "variant": self.variant,
+            "input_dropout": self.input_dropout,
+            "dropout": rates_text(self.dropout),
+            "hidden": widths_text(self.hidden),
+            "train_size": self.train_size,
+            "options": self.options,
+        }
+
+    def rows_of(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the cell's rows of a table."""
+        row = self.row()
+        rows: pd.DataFrame = table[(table[list(row)] == list(row.values())).all(axis=1)]
+        return rows
 
 
-class Run(Strict):
+class Run(Options):
     """One training: everything that its result depends on, but for code, data bytes and machine.
 
     Two experiments that ask for the same run share it, so every value stands here resolved: all
@@ -121,42 +183,72 @@ class Run(Strict):
     epochs: int
     seed: int
 
-    @property
-    def cell(self) -> Cell:
-        """The run's cell: its variant and dropout rates."""
-        return Cell(variant=self.variant, dropout=self.dropout, input_dropout=self.input_dropout)
 
-    @property
-    def name(self) -> str:
-        """The run's path within its experiment: ``dropout/dropout=0.5/seed=3``."""
-        parts = [self.variant, f"dropout={rates_text(self.dropout).replace('/', '+')}"]
-        if self.input_dropout:
-            parts.append(f"input={self.input_dropout}")
-        return "/".join([*parts, f"seed={self.seed}"])
+class Job(NamedTuple):
+    """A run as an experiment asks for it.
+
+    Attributes:
+        cell: its cell.
+        run: the run.
+        name: its path within the experiment: ``dropout/dropout=0.5/seed=3``.
+    """
+
+    cell: Cell
+    run: Run
+    name: str
 
 
-class Experiment(Strict):
+def _list_of_widths(value: Any) -> Any:
+    """Read ``[256, 128]``, one network, as a list of one; ``[[256, 128], [64]]`` as it is."""
+    return [value] if isinstance(value, list) and value and isinstance(value[0], int) else value
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+WITHOUT_DROPOUT = {
+    "alpha-dropout": "selu",
+    "batch-norm-dropout": "batch-norm",
+    "dropout-batch-norm": "batch-norm",
+}
+"""The variant that a variant is at rate 0.0; ``standard`` for those that are not named."""
+
+
+class Experiment(Options):
     """A section of ``experiments``: a question, as a grid of cells times seeds.
 
-    At rate 0.0 every variant is the ``baseline``, so that one stands in, once, for all of them.
+    The grid is hidden × train_size × with × variants × input_dropout × dropout. At rate 0.0 a
+    variant is the network without dropout, which stands in, once, for all of its kind.
     """
 
     dataset: str
     classes: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=2)] = "all"
-    train_size: Literal["all"] | PositiveInt = "all"
+    train_size: Annotated[
+        tuple[Literal["all"] | PositiveInt, ...],
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        AfterValidator(_unique),
+    ] = ("all",)
     validation: Rate = 0.0
     normalise: Normalise = Normalise()
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-    baseline: str = "standard"
+    hidden: Annotated[
+        tuple[Annotated[tuple[PositiveInt, ...], Field(min_length=1)], ...],
+        BeforeValidator(_list_of_widths),
+        Field(min_length=1),
+        AfterValidator(_unique),
+    ]
     variants: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_unique)]
     dropout: Annotated[tuple[Rates, ...], Field(min_length=1), AfterValidator(_unique)]
     input_dropout: Annotated[tuple[Rate, ...], Field(min_length=1), AfterValidator(_unique)] = (
         0.0,
     )
+    combinations: Annotated[dict[OptionsName, Options], Field(alias="with")] = {}
     learning_rate: Positive
     batch_size: PositiveInt
     epochs: PositiveInt
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_unique)]
+    measures: Annotated[tuple[Measure, ...], AfterValidator(_unique)] = ()
     checkpoint: Literal["last", "best"] = "last"
     keep_every_epoch: bool = False
 
@@ -167,10 +259,10 @@ class Experiment(Strict):
             raise ValueError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
         return name
 
-    @field_validator("baseline", "variants")
+    @field_validator("variants")
     @classmethod
-    def _known_variants(cls, names: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        for name in (names,) if isinstance(names, str) else names:
+    def _known_variants(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
             if name not in VARIANTS:
                 raise ValueError(f'no variant "{name}"; {did_you_mean(name, VARIANTS)}')
         return names
@@ -194,42 +286,55 @@ class Experiment(Strict):
     def _rate_per_layer(
         cls, dropout: tuple[tuple[float, ...], ...], info: ValidationInfo
     ) -> tuple[tuple[float, ...], ...]:
-        layers = len(info.data.get("hidden", ()))
-        for rates in dropout:
-            if layers and len(rates) not in {1, layers}:
+        for rates, widths in itertools.product(dropout, info.data.get("hidden", ())):
+            if len(rates) not in {1, len(widths)}:
                 raise ValueError(
-                    f"{rates_text(rates)} has {len(rates)} rates for {layers} hidden layers; "
-                    f"give one rate for all of them, or {layers}"
+                    f"{rates_text(rates)} has {len(rates)} rates for {len(widths)} hidden layers; "
+                    f"give one rate for all of them, or {len(widths)}"
                 )
         return dropout
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         available = self._images_available()
-        if self.train_size != "all" and self.train_size > available:
-            raise ValueError(
-                f"train_size: {self.train_size} images are asked for, but these classes have "
-                f"{available} training images; lower it, or write: all"
-            )
         classes = len(self.resolved_classes)
-        if self.validation and not (
-            classes <= self.resolved_train_size * self.validation
-            and classes <= self.resolved_train_size * (1 - self.validation)
-        ):
-            raise ValueError(
-                f"validation: {self.validation} of {self.resolved_train_size} images does not "
-                f"leave one image of each of {classes} classes on both sides; change either"
-            )
+        for size in self.resolved_train_sizes:
+            if size > available:
+                raise ValueError(
+                    f"train_size: {size} images are asked for, but these classes have "
+                    f"{available} training images; lower it, or write: all"
+                )
+            if self.validation and not (
+                classes <= size * self.validation and classes <= size * (1 - self.validation)
+            ):
+                raise ValueError(
+                    f"validation: {self.validation} of {size} images does not leave one image of "
+                    f"each of {classes} classes on both sides; change either"
+                )
         if self.checkpoint == "best" and not self.validation:
             raise ValueError(
                 "checkpoint: best is chosen on the validation split, and validation is 0.0; "
                 "set validation above 0, or checkpoint: last"
             )
-        if self.baseline in self.variants and self._has_dropout():
-            raise ValueError(
-                f'variants: "{self.baseline}" is the baseline, which takes no dropout; '
-                "name another variant, or make 0.0 the only rate"
-            )
+        for place, options in self._options().items():
+            where = f"with.{place}." if place else ""
+            if options.patience and not self.validation:
+                raise ValueError(
+                    f"{where}patience: it watches the validation loss, and validation is 0.0; "
+                    "set validation above 0"
+                )
+            if options.patience and self.keep_every_epoch:
+                raise ValueError(
+                    f"{where}patience: keep_every_epoch needs a fixed number of epochs; drop one"
+                )
+            if options.weight_decay and options.l2:
+                raise ValueError(f"{where}l2: weight_decay is set too; choose one of them")
+        for variant in self.variants:
+            if self._has_dropout() and variant in {"standard", *WITHOUT_DROPOUT.values()}:
+                raise ValueError(
+                    f'variants: "{variant}" takes no dropout, and there are rates above 0.0; '
+                    "name another variant, or make 0.0 the only rate"
+                )
         return self
 
     def _has_dropout(self) -> bool:
@@ -238,6 +343,16 @@ class Experiment(Strict):
     def _images_available(self) -> int:
         counts = self.source.train_per_class
         return sum(counts[label] for label in self.resolved_classes)
+
+    def _options(self) -> dict[str, Options]:
+        """Return each combination of options: its own, over those of the experiment."""
+        common = {name: getattr(self, name) for name in Options.model_fields}
+        if not self.combinations:
+            return {"": Options(**common)}
+        return {
+            name: Options(**common | options.model_dump(exclude_unset=True))
+            for name, options in self.combinations.items()
+        }
 
     @property
     def source(self) -> Dataset:
@@ -250,47 +365,115 @@ class Experiment(Strict):
         return tuple(range(len(self.source.classes))) if self.classes == "all" else self.classes
 
     @property
-    def resolved_train_size(self) -> int:
-        """Number of images taken from the training set, the validation split included."""
-        return self._images_available() if self.train_size == "all" else self.train_size
+    def resolved_train_sizes(self) -> tuple[int, ...]:
+        """Numbers of images taken from the training set, the validation split included."""
+        available = self._images_available()
+        return tuple(available if size == "all" else size for size in self.train_size)
 
     def cells(self) -> list[Cell]:
-        """List the cells: the grid of variants and rates, the baseline once."""
+        """List the cells of the grid, each network without dropout once."""
         cells: dict[Cell, None] = {}
-        for variant, input_dropout, rates in itertools.product(
-            self.variants, self.input_dropout, self.dropout
+        alone = set(WITHOUT_DROPOUT.values())
+        for hidden, size, options, variant, input_dropout, rates in itertools.product(
+            self.hidden,
+            self.resolved_train_sizes,
+            self._options(),
+            self.variants,
+            self.input_dropout,
+            self.dropout,
         ):
-            per_layer = rates * len(self.hidden) if len(rates) == 1 else rates
+            per_layer = rates * len(hidden) if len(rates) == 1 else rates
             without = not any(per_layer) and not input_dropout
-            cell = Cell(
-                variant=self.baseline if without else variant,
-                dropout=per_layer,
-                input_dropout=input_dropout,
-            )
-            cells[cell] = None
+            if without and variant not in alone:
+                variant = WITHOUT_DROPOUT.get(variant, "standard")
+            cells[self._cell(variant, per_layer, input_dropout, hidden, size, options)] = None
         return list(cells)
 
-    def runs(self) -> list[Run]:
+    def _cell(
+        self,
+        variant: str,
+        dropout: tuple[float, ...],
+        input_dropout: float,
+        hidden: tuple[int, ...],
+        train_size: int,
+        options: str,
+    ) -> Cell:
+        network = [variant]
+        if input_dropout:
+            network.append(f"input {input_dropout}")
+        if any(dropout):
+            network.append(rates_text(dropout))
+        parts = [" ".join(network)]
+        if len(self.hidden) > 1:
+            parts.append(widths_text(hidden))
+        if len(self.train_size) > 1:
+            parts.append(f"{train_size} images")
+        if self.combinations:
+            parts.append(options)
+        return Cell(
+            label=", ".join(parts),
+            variant=variant,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            hidden=hidden,
+            train_size=train_size,
+            options=options,
+        )
+
+    def without_dropout(self, cell: Cell) -> Cell | None:
+        """Return the cell that differs in having no dropout; None where there is none."""
+        base = self._cell(
+            WITHOUT_DROPOUT.get(cell.variant, "standard"),
+            (0.0,) * len(cell.hidden),
+            0.0,
+            cell.hidden,
+            cell.train_size,
+            cell.options,
+        )
+        return base if base != cell and base in self.cells() else None
+
+    def jobs(self) -> list[Job]:
         """Expand the experiment into its runs, cell by cell, seed by seed."""
+        options = self._options()
         return [
-            Run(
-                dataset=self.dataset,
-                classes=self.resolved_classes,
-                train_size=self.resolved_train_size,
-                validation=self.validation,
-                normalise=self.normalise,
-                variant=cell.variant,
-                hidden=self.hidden,
-                dropout=cell.dropout,
-                input_dropout=cell.input_dropout,
-                learning_rate=self.learning_rate,
-                batch_size=self.batch_size,
-                epochs=self.epochs,
-                seed=seed,
-            )
+            Job(cell, self._run(cell, options[cell.options], seed), self._path(cell, seed))
             for cell in self.cells()
             for seed in self.seeds
         ]
+
+    def runs(self) -> list[Run]:
+        """Return the experiment's runs, without their places in it."""
+        return [job.run for job in self.jobs()]
+
+    def _run(self, cell: Cell, options: Options, seed: int) -> Run:
+        return Run(
+            dataset=self.dataset,
+            classes=self.resolved_classes,
+            train_size=cell.train_size,
+            validation=self.validation,
+            normalise=self.normalise,
+            variant=cell.variant,
+            hidden=cell.hidden,
+            dropout=cell.dropout,
+            input_dropout=cell.input_dropout,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            seed=seed,
+            **options.model_dump(),
+        )
+
+    def _path(self, cell: Cell, seed: int) -> str:
+        parts = [cell.variant, f"dropout={rates_text(cell.dropout).replace('/', '+')}"]
+        if cell.input_dropout:
+            parts.append(f"input={cell.input_dropout}")
+        if len(self.hidden) > 1:
+            parts.append(f"hidden={widths_text(cell.hidden)}")
+        if len(self.train_size) > 1:
+            parts.append(f"images={cell.train_size}")
+        if self.combinations:
+            parts.append(cell.options)
+        return "/".join([*parts, f"seed={seed}"])
 
 
 class Download(Strict):

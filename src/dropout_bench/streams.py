@@ -1,4 +1,4 @@
-"""Common random numbers: one seed, four independent streams.
+"""Common random numbers: one seed, independent streams.
 
 Runs that differ only in dropout share the split, the initial weights and the batch order, so that
 their difference at one seed is a paired difference: what is left of chance is the masks.
@@ -17,6 +17,8 @@ class Stream(IntEnum):
     WEIGHTS = 1
     ORDER = 2
     MASKS = 3
+    NOISE = 4
+    SHIFTS = 5
 
 
 def stream_seed(seed: int, stream: Stream, index: int = 0) -> int:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dropout_bench.catalogue import DATASETS, Dataset
 from dropout_bench.data import idx
@@ -79,7 +79,11 @@ class Subset(L.LightningDataModule):
         validation: fraction of these images held out for validation, in [0, 1).
         normalise: a pixel of value v in [0, 1] enters as (v − mean) / sd.
         batch_size: images per optimiser step.
-        seed: draws the subset, the split and the order of the batches.
+        seed: draws the subset, the split, the order of the batches, the noise and the shifts.
+        input_noise: standard deviation of Gaussian noise added to the normalised pixels of every
+            training image, anew each time it is seen.
+        shift: each training image is moved by up to so many pixels down or up and right or left,
+            anew each time it is seen; what comes in is black.
 
     Raises:
         BenchError: (by ``setup``) the files are missing or damaged, labels are not those of the
@@ -97,6 +101,8 @@ class Subset(L.LightningDataModule):
         normalise: Normalise | None = None,
         batch_size: int = 64,
         seed: int = 0,
+        input_noise: float = 0.0,
+        shift: int = 0,
     ) -> None:
         super().__init__()
         self.folder = Path(root) / self.dataset.name
@@ -106,6 +112,10 @@ class Subset(L.LightningDataModule):
         self.normalise = normalise or Normalise()
         self.batch_size = batch_size
         self.seed = seed
+        self.input_noise = input_noise
+        self.shift = shift
+        self._noise = generator(seed, Stream.NOISE)
+        self._shifts = generator(seed, Stream.SHIFTS)
 
     def prepare_data(self) -> None:
         """Check that the dataset is there and whole; getting it is ``dropout-bench download``."""
@@ -174,16 +184,43 @@ class Subset(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch | list[Batch]:
         """Turn bytes into floats on the device; in training, cut the chunk into its batches."""
-        images, labels = self.floats(batch[0]), batch[1]
-        if self.trainer is not None and self.trainer.training:
-            sizes = self.batch_size
-            return list(zip(images.split(sizes), labels.split(sizes), strict=True))
-        return images, labels
+        images, labels = batch
+        if self.trainer is None or not self.trainer.training:
+            return self.floats(images), labels
+        images = self.floats(self._shifted(images) if self.shift else images)
+        if self.input_noise:
+            noise = torch.randn(images.shape, generator=self._noise)  # the same on every device
+            images += noise.mul_(self.input_noise).to(images.device)
+        size = self.batch_size
+        return list(zip(images.split(size), labels.split(size), strict=True))
+
+    def _shifted(self, images: Tensor) -> Tensor:
+        steps = 2 * self.shift + 1
+        by = torch.randint(steps, (2, len(images)), generator=self._shifts).to(images.device)
+        return shifted(images, by[0] - self.shift, by[1] - self.shift)
 
     def floats(self, images: Tensor) -> Tensor:
         """Normalise images: (v / white − mean) / sd, float32, from bytes v in [0, white]."""
         mean, sd = self.normalise.mean, self.normalise.sd
         return images.float().mul_(1 / (self.dataset.white * sd)).sub_(mean / sd)
+
+
+def shifted(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Move each image by whole pixels; what comes in is black.
+
+    Args:
+        images: shape (images, height, width).
+        down: pixels that each image moves down, negative for up; shape (images,).
+        right: pixels that each image moves right, negative for left; shape (images,).
+    """
+    count, height, width = images.shape
+    margin = int(torch.stack([down, right]).abs().max()) if count else 0
+    padded = nn.functional.pad(images, (margin,) * 4)
+    device = images.device
+    rows = torch.arange(height, device=device) + margin - down[:, None]
+    columns = torch.arange(width, device=device) + margin - right[:, None]
+    each = torch.arange(count, device=device)[:, None, None]
+    return padded[each, rows[:, :, None], columns[:, None, :]]
 
 
 class MNISTSubset(Subset):
@@ -219,4 +256,6 @@ def subset_of(run: Run, root: Path | str) -> Subset:
         normalise=run.normalise,
         batch_size=run.batch_size,
         seed=run.seed,
+        input_noise=run.input_noise,
+        shift=run.shift,
     )

@@ -1,20 +1,34 @@
-"""Loss and accuracy of a trained network on each split, in evaluation mode."""
+"""How well a trained network does on each split, in evaluation mode."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
+from torchmetrics.functional.classification import (
+    multiclass_calibration_error,
+    multiclass_confusion_matrix,
+)
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
+from dropout_bench.evaluation.measures import MEASURES
 from dropout_bench.evaluation.tables import Evaluation
 from dropout_bench.models.base import MLP
-from dropout_bench.params import Run
+from dropout_bench.params import Measure, Run
 from dropout_bench.training.run import load_weights, network_of
 
+CALIBRATION_BINS = 15
 
-def evaluate(run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]) -> Evaluation:
+
+def evaluate(
+    run: Run,
+    raw: Path,
+    weights: bytes,
+    epochs: Mapping[int, bytes],
+    measures: tuple[Measure, ...] = (),
+) -> Evaluation:
     """Evaluate a trained run on its training, validation and test images.
 
     Args:
@@ -22,13 +36,19 @@ def evaluate(run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]) -
         raw: the folder of all datasets.
         weights: the weights to evaluate, as safetensors.
         epochs: the weights after each epoch, where they were kept.
+        measures: what to measure besides.
     """
     numerics.use_one_thread()
     data = subset_of(run, raw)
     data.prepare_data()
     data.setup("fit")
     data.setup("test")
-    network = load_weights(network_of(run), weights)
+    by_epoch = {}
+    for epoch, content in epochs.items():
+        network = load_weights(network_of(run), content).eval()
+        logits, labels = _logits(network, data, data.test_dataloader())
+        by_epoch[epoch] = _figures("test", logits, labels)
+    network = load_weights(network_of(run), weights).eval()
     loaders = {
         "train": data.train_evaluation_dataloader(),
         "val": data.val_dataloader(),
@@ -37,24 +57,51 @@ def evaluate(run: Run, raw: Path, weights: bytes, epochs: Mapping[int, bytes]) -
     final: dict[str, float] = {}
     for split, batches in loaders.items():
         if isinstance(batches, Batches):
-            final |= _figures(network, data, batches, split)
-    by_epoch = {
-        epoch: _figures(load_weights(network, content), data, data.test_dataloader(), "test")
-        for epoch, content in epochs.items()
-    }
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Evaluation(parameters, final, by_epoch)
+            logits, labels = _logits(network, data, batches)
+            final |= _figures(split, logits, labels)
+    # The test set came last: these are its logits.
+    final |= _calibration(logits, labels)
+    confusion = multiclass_confusion_matrix(logits, labels, len(run.classes))
+    return Evaluation(
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        final=final,
+        by_epoch=by_epoch,
+        confusion=confusion.tolist(),
+        measured=[row for name in measures for row in MEASURES[name](network, data, run.seed)],
+    )
 
 
 @torch.inference_mode()
-def _figures(network: MLP, data: Subset, batches: Batches, split: str) -> dict[str, float]:
+def _logits(network: MLP, data: Subset, batches: Batches) -> tuple[Tensor, Tensor]:
+    logits, labels = [], []
+    for images, those in batches:
+        logits.append(network(data.floats(images)))
+        labels.append(those)
+    return torch.cat(logits), torch.cat(labels)
+
+
+def _figures(split: str, logits: Tensor, labels: Tensor) -> dict[str, float]:
     """Mean negative log-likelihood, in nats, and accuracy, a fraction."""
-    network.eval()
-    loss = torch.zeros((), dtype=torch.float64)
-    correct = 0
-    for images, labels in batches:
-        logits = network(data.floats(images))
-        loss += F.cross_entropy(logits, labels, reduction="sum")
-        correct += int((logits.argmax(1) == labels).sum())
-    count = len(batches.chosen)
-    return {f"{split}/loss": float(loss) / count, f"{split}/accuracy": correct / count}
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    return {
+        f"{split}/loss": float(losses.double().mean()),
+        f"{split}/accuracy": float((logits.argmax(1) == labels).double().mean()),
+    }
+
+
+def _calibration(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Expected calibration error and Brier score on the test images.
+
+    The error is the mean distance between confidence and accuracy over bins of equal width,
+    weighted by their images (Guo et al. 2017, section 2). The score is Σₖ (pₖ − yₖ)², averaged
+    over images, in [0, 2] (Brier 1950).
+    """
+    probabilities = logits.softmax(1)
+    truth = F.one_hot(labels, logits.shape[1])
+    error = multiclass_calibration_error(
+        probabilities, labels, logits.shape[1], n_bins=CALIBRATION_BINS, norm="l1"
+    )
+    return {
+        "test/ece": float(error),
+        "test/brier": float((probabilities - truth).square().sum(1).double().mean()),
+    }

@@ -1,12 +1,12 @@
 """The results of an experiment as tidy tables: a row a run, a row an epoch, a summary."""
 
-import io
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tensorboard.compat.proto.event_pb2 import Event
@@ -17,12 +17,13 @@ from dropout_bench import engine
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Experiment, Run, rates_text
+from dropout_bench.params import Experiment, Job, Measure, Run
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.sweep import ABOUT, run_folder
 
 _LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
-METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
+CURVES_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
+METRICS = [*CURVES_METRICS, "test/ece", "test/brier"]
 _DIGITS = "%.6g"
 
 
@@ -34,17 +35,27 @@ class Evaluation:
         parameters: number of trained parameters.
         final: ``split/metric`` of the weights that the experiment evaluates.
         by_epoch: test figures of the weights after each epoch, by epoch; empty unless kept.
+        confusion: number of test images by true class and predicted class.
+        measured: (metric, at, value) of what the experiment measures besides.
     """
 
     parameters: int
     final: dict[str, float]
     by_epoch: dict[int, dict[str, float]]
+    confusion: list[list[int]]
+    measured: list[tuple[str, float, float]]
 
 
-def _evaluate(run: Run, source: Source, weights: bytes, epochs: Mapping[int, bytes]) -> Evaluation:
+def _evaluate(
+    run: Run,
+    source: Source,
+    weights: bytes,
+    epochs: Mapping[int, bytes],
+    measures: tuple[Measure, ...],
+) -> Evaluation:
     from dropout_bench.evaluation.metrics import evaluate  # in the worker: torch is loaded there
 
-    return evaluate(run, source.at_hand(), weights, epochs)
+    return evaluate(run, source.at_hand(), weights, epochs, measures)
 
 
 def evaluate_experiment(
@@ -70,10 +81,10 @@ def evaluate_experiment(
     Raises:
         BenchError: weights are missing, or an evaluation failed.
     """
-    runs = experiment.runs()
-    jobs = {
-        run.name: _job(run, run_folder(root / "runs", name, run), experiment, source)
-        for run in runs
+    jobs = {job.name: job for job in experiment.jobs()}
+    calls = {
+        call: _call(job.run, run_folder(root / "runs", name, job), experiment, source)
+        for call, job in jobs.items()
     }
     evaluations: dict[str, Evaluation] = {}
     count = min(worker_count or engine.cores(), len(jobs))
@@ -81,23 +92,22 @@ def evaluate_experiment(
         engine.Progress(f"evaluate {name}", len(jobs)) as progress,
         engine.workers("dropout_bench.evaluation.metrics", scheduler, count) as client,
     ):
-        for job, outcome in engine.done(client, _evaluate, jobs, progress):
+        for call, outcome in engine.done(client, _evaluate, calls, progress):
             if not isinstance(outcome, Evaluation):
-                raise BenchError(f"evaluate {name}: {job} failed\n{engine.told(outcome)}")
-            evaluations[job] = outcome
+                raise BenchError(f"evaluate {name}: {call} failed\n{engine.told(outcome)}")
+            evaluations[call] = outcome
     with whole_folder(results / name) as folder:
-        _write_tables(folder, name, experiment, runs, evaluations, root)
-    for run in runs:
-        _log_test_figures(root / "logs" / name / run.name, run, evaluations[run.name].final)
+        _write_tables(folder, name, experiment, jobs.values(), evaluations, root)
+    for call, job in jobs.items():
+        _log_test_figures(root / "logs" / name / call, job.run, evaluations[call].final)
 
 
-def _job(
-    run: Run, folder: Path, experiment: Experiment, source: Source
-) -> tuple[Run, Source, bytes, Mapping[int, bytes]]:
+def _call(run: Run, folder: Path, experiment: Experiment, source: Source) -> tuple[Any, ...]:
     epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
     try:
         weights = (folder / (BEST if experiment.checkpoint == "best" else LAST)).read_bytes()
-        return run, source, weights, {e: (folder / epoch_file(e)).read_bytes() for e in epochs}
+        by_epoch = {epoch: (folder / epoch_file(epoch)).read_bytes() for epoch in epochs}
+        return run, source, weights, by_epoch, experiment.measures
     except OSError as error:
         raise BenchError(f"{error.filename}: no trained weights; run: dvc repro") from error
 
@@ -106,38 +116,49 @@ def _write_tables(
     folder: Path,
     name: str,
     experiment: Experiment,
-    runs: list[Run],
+    jobs: Iterable[Job],
     evaluations: Mapping[str, Evaluation],
     root: Path,
 ) -> None:
     rows = []
     curves = []
+    confusions = []
+    measures = []
     versions: dict[str, set[str]] = {}
-    for run in runs:
-        evaluation = evaluations[run.name]
-        about = json.loads((run_folder(root / "runs", name, run) / ABOUT).read_text())
+    for job in jobs:
+        evaluation = evaluations[job.name]
+        left = run_folder(root / "runs", name, job)
+        about = json.loads((left / ABOUT).read_text())
         key = about.pop("key")
         for what, value in about.items():
             versions.setdefault(what, set()).add(value)
         identity = {
             "experiment": name,
-            "dataset": run.dataset,
-            "variant": run.variant,
-            "input_dropout": run.input_dropout,
-            "dropout": rates_text(run.dropout),
-            "seed": run.seed,
+            "dataset": job.run.dataset,
+            **job.cell.row(),
+            "seed": job.run.seed,
         }
-        row = {**identity, "epochs": run.epochs, "parameters": evaluation.parameters}
+        seen = pd.read_csv(left / CURVES).to_dict("records")
+        row = {**identity, "epochs": len(seen), "parameters": evaluation.parameters}
         rows.append({**row, **dict.fromkeys(METRICS), **evaluation.final, "key": key})
-        seen = (run_folder(root / "runs", name, run) / CURVES).read_bytes()
-        for epoch in pd.read_csv(io.BytesIO(seen)).to_dict("records"):
+        cell = {**job.cell.row(), "seed": job.run.seed}
+        measures += [
+            {**cell, "metric": metric, "at": at, "value": value}
+            for metric, at, value in evaluation.measured
+        ]
+        confusions += [
+            {**job.cell.row(), "true": true, "predicted": predicted, "images": images}
+            for true, row in zip(job.run.classes, evaluation.confusion, strict=True)
+            for predicted, images in zip(job.run.classes, row, strict=True)
+        ]
+        for epoch in seen:
             test = evaluation.by_epoch.get(int(epoch["epoch"]), {})
             figures = {str(k): v for k, v in epoch.items() if k != "epoch"}
             curves.append(
                 {
                     **identity,
                     "epoch": int(epoch["epoch"]),
-                    **dict.fromkeys(METRICS),
+                    **dict.fromkeys(CURVES_METRICS),
                     **figures,
                     **test,
                 }
@@ -145,6 +166,11 @@ def _write_tables(
     table = pd.DataFrame(rows)
     _to_csv(table, folder / "runs.csv")
     _to_csv(pd.DataFrame(curves), folder / "curves.csv")
+    columns = [*experiment.cells()[0].row(), "seed", "metric", "at", "value"]
+    _to_csv(pd.DataFrame(measures, columns=columns), folder / "measures.csv")
+    by_cell = [*experiment.cells()[0].row(), "true", "predicted"]
+    confusion = pd.DataFrame(confusions).groupby(by_cell, sort=False)["images"].sum()
+    _to_csv(confusion.reset_index(), folder / "confusion.csv")
     summary = _summary(table, experiment)
     (folder / "metrics.json").write_text(json.dumps(summary, indent=1) + "\n")
     versions |= {name: {version(name)} for name in _LIBRARIES}
@@ -160,11 +186,7 @@ def _summary(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str,
     """Mean and standard deviation over seeds, by cell: ``dvc metrics`` shows them."""
     summary: dict[str, dict[str, float]] = {}
     for cell in experiment.cells():
-        of_cell = table[
-            (table["variant"] == cell.variant)
-            & (table["dropout"] == rates_text(cell.dropout))
-            & (table["input_dropout"] == cell.input_dropout)
-        ]
+        of_cell = cell.rows_of(table)
         figures = {}
         for metric in METRICS:
             if of_cell[metric].notna().all():

@@ -38,6 +38,12 @@ class MLP(L.LightningModule):
         input_dropout: dropout rate of the pixels, in [0, 1).
         learning_rate: Adam's step size.
         seed: draws the initial weights and the masks.
+        weight_decay: decoupled weight decay λ (Loshchilov and Hutter 2019): each step also takes
+            learning_rate · λ · w from every parameter w.
+        l2: factor λ of an L2 penalty λ/2 · Σ w² of all parameters, whose gradient enters Adam's.
+        l1: factor λ of an L1 penalty λ · Σ |w| of the weights of the linear maps.
+        max_norm: largest Euclidean norm c of the weights into a hidden unit; longer ones are
+            shortened to it after each step (Srivastava et al. 2014, section 5.1).
     """
 
     def __init__(
@@ -49,10 +55,19 @@ class MLP(L.LightningModule):
         input_dropout: float = 0.0,
         learning_rate: float = 1e-3,
         seed: int = 0,
+        weight_decay: float = 0.0,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        max_norm: float | None = None,
     ) -> None:
         super().__init__()
+        self.full_rates = (input_dropout, *dropout)
         self.learning_rate = learning_rate
         self.seed = seed
+        self.weight_decay = weight_decay
+        self.l2 = l2
+        self.l1 = l1
+        self.max_norm = max_norm
         # One training_step takes a chunk of batches and steps the optimiser after each.
         self.automatic_optimization = False
         with torch.random.fork_rng(devices=()):
@@ -61,18 +76,22 @@ class MLP(L.LightningModule):
             if input_dropout:
                 layers["input_dropout"] = Dropout(input_dropout, seed, layer=0)
             widths = pairwise((pixels, *hidden))
+            linears: list[nn.Linear] = []
             for number, ((before, after), rate) in enumerate(
                 zip(widths, dropout, strict=True), start=1
             ):
-                modules = self.hidden_layer(PortableLinear(before, after), rate, number)
-                layers[f"hidden{number}"] = nn.Sequential(*modules)
+                linears.append(PortableLinear(before, after))
+                layers[f"hidden{number}"] = nn.Sequential(
+                    *self.hidden_layer(linears[-1], rate, number)
+                )
             layers["output"] = PortableLinear(hidden[-1], classes)
         self.network = nn.Sequential(layers)
+        self.hidden_weights = [linear.weight for linear in linears]
         self.train_metrics = _metrics("train", classes)
         self.val_metrics = _metrics("val", classes)
         self.test_metrics = _metrics("test", classes)
 
-    def hidden_layer(self, linear: nn.Module, rate: float, number: int) -> list[nn.Module]:
+    def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Return the modules of a hidden layer, in order.
 
         Args:
@@ -94,12 +113,22 @@ class MLP(L.LightningModule):
         for images, labels in batches:
             logits = self(images)
             loss = F.cross_entropy(logits, labels)
+            if self.l1:
+                weights = (*self.hidden_weights, self.network.output.weight)
+                loss = loss + self.l1 * torch.stack([w.abs().sum() for w in weights]).sum()
             optimizer.zero_grad()
             self.manual_backward(loss)
             optimizer.step()
+            if self.max_norm is not None:
+                self._shorten_weights(self.max_norm)
             seen.append(logits.detach())
         labels = torch.cat([labels for _, labels in batches])
         self._record(self.train_metrics, torch.cat(seen), labels)
+
+    @torch.no_grad()
+    def _shorten_weights(self, longest: float) -> None:
+        for weight in self.hidden_weights:
+            weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=longest))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Record loss and accuracy on validation images, in evaluation mode."""
@@ -116,7 +145,13 @@ class MLP(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam (Kingma and Ba 2015) with its usual moments, all parameters in one fused step."""
-        return torch.optim.Adam(self.parameters(), self.learning_rate, fused=True)
+        return torch.optim.Adam(
+            self.parameters(),
+            self.learning_rate,
+            weight_decay=self.weight_decay or self.l2,
+            decoupled_weight_decay=self.weight_decay > 0,
+            fused=True,
+        )
 
 
 def _metrics(split: str, classes: int) -> MetricCollection:

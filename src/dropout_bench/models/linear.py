@@ -30,6 +30,16 @@ class _OneDNNLinear(torch.autograd.Function):
         return for_x, _product(gradient.t(), x.t()), gradient.sum(0)
 
 
+def portable_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return x Wᵀ + b: the same bits on every x86-64 CPU with AVX2, where the pins allow it.
+
+    Shapes: x (batch, in_features), weight (out_features, in_features), bias (out_features,).
+    """
+    if arithmetic(x.device.type) == PORTABLE:
+        return _OneDNNLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call,no-any-return]
+    return F.linear(x, weight, bias)
+
+
 class PortableLinear(nn.Linear):
     """y = x Wᵀ + b, as :class:`torch.nn.Linear`, with its parameters and state dict.
 
@@ -44,6 +54,4 @@ class PortableLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer to ``x``, of shape (batch, in_features)."""
-        if arithmetic(x.device.type) == PORTABLE:
-            return _OneDNNLinear.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call,no-any-return]
-        return F.linear(x, self.weight, self.bias)
+        return portable_linear(x, self.weight, self.bias)

@@ -11,9 +11,10 @@ import pandas as pd
 from dropout_bench.analysis.claims import Published
 from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Cell, Experiment, rates_text
+from dropout_bench.params import Cell, Experiment
 
-IDENTITY = ["variant", "input_dropout", "dropout"]
+TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options"), str)
+"""Columns that are texts, also where they look like numbers."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,12 @@ class Results:
 
     def of(self, cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
         """Return a cell's rows of a table, by seed."""
-        rows = table[
-            (table["variant"] == cell.variant)
-            & (table["dropout"] == rates_text(cell.dropout))
-            & (table["input_dropout"] == cell.input_dropout)
-        ]
-        return rows.sort_values("seed")
+        return cell.rows_of(table).sort_values("seed")
 
     @property
-    def baseline(self) -> Cell | None:
-        """The cell without dropout; None where the experiment has none."""
-        cells = self.experiment.cells()
-        return next((c for c in cells if not any(c.dropout) and not c.input_dropout), None)
+    def metrics(self) -> list[str]:
+        """Names of the metrics that the evaluated weights have."""
+        return [name for name in self.runs if "/" in name and self.runs[name].notna().any()]
 
     def values(self, cell: Cell, metric: str, epoch: int | None = None) -> Sequence[float]:
         """Return a metric of a cell at each seed: of the evaluated weights, or at an epoch."""
@@ -65,23 +60,26 @@ def read_results(folder: Path, name: str, experiment: Experiment) -> Results:
         BenchError: a table is missing or is not of the runs that ``params.yaml`` asks for.
     """
     try:
-        tables = {
-            table: pd.read_csv(folder / name / f"{table}.csv", dtype={"dropout": str})
-            for table in ("runs", "curves")
-        }
+        tables = {table: read_table(folder / name / f"{table}.csv") for table in ("runs", "curves")}
         versions = json.loads((folder / name / "versions.json").read_text())
-        found = tables["runs"][[*IDENTITY, "seed"]].itertuples(index=False, name=None)
+        columns = [*experiment.cells()[0].row(), "seed"]
+        found = tables["runs"][columns].itertuples(index=False, name=None)
     except (OSError, ValueError, KeyError) as error:
         raise BenchError(f"{folder / name}: cannot be read ({error}); run: dvc repro") from error
     expected = {
-        (run.variant, run.input_dropout, rates_text(run.dropout), run.seed)
-        for run in experiment.runs()
+        (*cell.row().values(), seed) for cell in experiment.cells() for seed in experiment.seeds
     }
     if set(found) != expected:
         raise BenchError(
             f"{folder / name / 'runs.csv'}: its runs are not those of params.yaml; run: dvc repro"
         )
     return Results(name, experiment, versions=versions, **tables)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of results; an empty text is a text."""
+    table = pd.read_csv(path, dtype=TEXTS)
+    return table.fillna(dict.fromkeys(TEXTS, ""))
 
 
 def percent(value: float) -> str:
@@ -160,7 +158,7 @@ def comparisons(results: Results, published: Published) -> list[Comparison]:
 
 @dataclass(frozen=True)
 class Effect:
-    """What dropout changes in a metric: paired differences by seed, against the baseline."""
+    """What dropout changes in a metric: paired differences by seed, against no dropout."""
 
     cell: Cell
     metric: str
@@ -174,7 +172,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long the training of a cell took beside the baseline, and what was published."""
+    """How long the training of a cell took beside no dropout, and what was published."""
 
     cell: Cell
     per_epoch: Sequence[float]
@@ -184,57 +182,41 @@ class Timing:
 
 
 def timings(results: Results, folder: Path, published: Published | None) -> list[Timing]:
-    """Read the times of an experiment's runs; ratios to the baseline are paired by seed."""
+    """Read the times of an experiment's runs; ratios to no dropout are paired by seed."""
     path = folder / f"{results.name}.csv"
     if not path.is_file():
         return []
-    table = pd.read_csv(path, dtype={"dropout": str})
+    table = read_table(path)
     times = {
         figure.cell: figure.value
         for figure in (published.figures if published else ())
         if figure.metric == "seconds"
     }
-    base = results.baseline
     rows = []
     for cell in results.experiment.cells():
-        seconds = results.of(cell, table)["seconds"].tolist()
+        per_epoch = _seconds_per_epoch(results.of(cell, table))
+        base = results.experiment.without_dropout(cell)
         theirs = times.get(cell.label)
-        compared = base is not None and cell != base
-        ours = results.of(base, table)["seconds"].tolist() if base and compared else []
-        rows.append(
-            Timing(
-                cell,
-                [time / results.experiment.epochs for time in seconds],
-                mean_interval([a / b for a, b in zip(seconds, ours, strict=True)])
-                if compared
-                else None,
-                theirs,
-                theirs / (times[base.label] or math.nan)
-                if theirs and base and compared and base.label in times
-                else None,
-            )
-        )
+        ratio = their_ratio = None
+        if base is not None:
+            without = _seconds_per_epoch(results.of(base, table))
+            ratio = mean_interval([a / b for a, b in zip(per_epoch, without, strict=True)])
+            if theirs and times.get(base.label):
+                their_ratio = theirs / (times[base.label] or math.nan)
+        rows.append(Timing(cell, per_epoch, ratio, theirs, their_ratio))
     return rows
 
 
+def _seconds_per_epoch(rows: pd.DataFrame) -> list[float]:
+    values: list[float] = (rows["seconds"] / rows["epochs"]).tolist()
+    return values
+
+
 def effects(results: Results, metric: str) -> list[Effect]:
-    """Compare each cell with the baseline, by seed; none where there is no baseline."""
-    base = results.baseline
-    if base is None:
-        return []
-    return [
-        Effect(
-            cell,
-            metric,
-            mean_interval(
-                [
-                    with_dropout - without
-                    for with_dropout, without in zip(
-                        results.values(cell, metric), results.values(base, metric), strict=True
-                    )
-                ]
-            ),
-        )
-        for cell in results.experiment.cells()
-        if cell != base
-    ]
+    """Compare each cell with the same one without dropout, by seed, where there is one."""
+    found = []
+    for cell in results.experiment.cells():
+        if (base := results.experiment.without_dropout(cell)) is not None:
+            pairs = zip(results.values(cell, metric), results.values(base, metric), strict=True)
+            found.append(Effect(cell, metric, mean_interval([a - b for a, b in pairs])))
+    return found

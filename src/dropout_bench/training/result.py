@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -12,6 +13,18 @@ EVENTS = "events.tfevents"
 def epoch_file(epoch: int) -> str:
     """Name the file of the weights after an epoch, counted from 1."""
     return f"epoch-{epoch:03}.safetensors"
+
+
+class Time(NamedTuple):
+    """How long a training took.
+
+    Attributes:
+        seconds: all of it.
+        epochs: how many epochs it had; early stopping may end it before its time.
+    """
+
+    seconds: float
+    epochs: int
 
 
 @dataclass
@@ -31,3 +44,8 @@ class RunResult:
     device: str
     events: bytes = b""
     seconds: float = math.nan
+
+    @property
+    def time(self) -> Time:
+        """The training's time."""
+        return Time(self.seconds, self.files[CURVES].count(b"\n") - 1)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import load, save
 from torch.utils.tensorboard.summary import hparams
@@ -24,7 +25,7 @@ from dropout_bench.catalogue import DATASETS
 from dropout_bench.data.modules import subset_of
 from dropout_bench.models.base import MLP
 from dropout_bench.models.variants import variant_class
-from dropout_bench.params import Run, rates_text
+from dropout_bench.params import Run, rates_text, widths_text
 from dropout_bench.training.result import BEST, CURVES, LAST, RunResult, epoch_file
 
 
@@ -49,6 +50,10 @@ def network_of(run: Run) -> MLP:
         input_dropout=run.input_dropout,
         learning_rate=run.learning_rate,
         seed=run.seed,
+        weight_decay=run.weight_decay,
+        l2=run.l2,
+        l1=run.l1,
+        max_norm=run.max_norm,
     )
 
 
@@ -78,29 +83,30 @@ class _History(L.Callback):
             raise Diverged(f"the training loss is {metrics['train/loss']} in epoch {epoch}")
         self.curves.append({"epoch": epoch, **metrics})
         is_best = metrics.get("val/loss", math.inf) < self.best_loss
-        is_last = epoch == trainer.max_epochs
-        if not (is_best or is_last or self.keep_every_epoch):
-            return
-        weights = save({k: v.cpu().contiguous() for k, v in pl_module.state_dict().items()})
         if is_best:
             self.best_loss = metrics["val/loss"]
-            self.files[BEST] = weights
-        if is_last:
-            self.files[LAST] = weights
+            self.files[BEST] = _weights(pl_module)
         if self.keep_every_epoch:
-            self.files[epoch_file(epoch)] = weights
+            self.files[epoch_file(epoch)] = _weights(pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.files[LAST] = _weights(pl_module)
+
+
+def _weights(module: L.LightningModule) -> bytes:
+    return save({name: value.cpu().contiguous() for name, value in module.state_dict().items()})
 
 
 def train(
-    run: Run, raw: Path, logs: Path | None = None, keep_every_epoch: bool = False
+    run: Run, raw: Path, events: Path | None = None, keep_every_epoch: bool = False
 ) -> RunResult:
     """Train one run.
 
     Args:
         run: what to train.
         raw: the folder of all datasets.
-        logs: where TensorBoard's events are written, under the run's name, while it trains; where
-            that folder is not on this machine they come back with the result alone.
+        events: folder to write TensorBoard's events to while it trains; made anew. Without it
+            they come back with the result alone.
         keep_every_epoch: whether to keep the weights after each epoch.
 
     Raises:
@@ -110,8 +116,11 @@ def train(
     numerics.use_one_thread()
     data = subset_of(run, raw)
     history = _History(keep_every_epoch)
-    with _event_folder(logs, run.name) as events, _quiet_lightning():
-        logger = TensorBoardLogger(events, name="", version="", default_hp_metric=False)
+    callbacks: list[L.Callback] = [history]
+    if run.patience:
+        callbacks.append(EarlyStopping("val/loss", patience=run.patience, check_finite=False))
+    with _event_folder(events) as folder, _quiet_lightning():
+        logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
         for summary in hparams(_hyperparameters(run), dict.fromkeys(_METRICS, 0.0)):
             logger.experiment.file_writer.add_summary(summary)
         trainer = L.Trainer(
@@ -119,7 +128,7 @@ def train(
             devices=1,
             max_epochs=run.epochs,
             logger=logger,
-            callbacks=[history],
+            callbacks=callbacks,
             log_every_n_steps=1,
             limit_val_batches=1.0 if run.validation else 0,
             num_sanity_val_steps=0,
@@ -132,7 +141,7 @@ def train(
         trainer.fit(network_of(run), data)
         seconds = time.perf_counter() - started
         logger.finalize("success")
-        content = b"".join(path.read_bytes() for path in sorted(events.glob("events.*")))
+        content = b"".join(path.read_bytes() for path in sorted(folder.glob("events.*")))
     return RunResult(
         files={**history.files, CURVES: _csv(history.curves)},
         device=device_in_use(),
@@ -151,10 +160,17 @@ def _hyperparameters(run: Run) -> dict[str, str | float]:
         "train_size": run.train_size,
         "validation": run.validation,
         "variant": run.variant,
-        "hidden": "-".join(map(str, run.hidden)),
+        "hidden": widths_text(run.hidden),
         "dropout": rates_text(run.dropout),
         "input_dropout": run.input_dropout,
         "learning_rate": run.learning_rate,
+        "weight_decay": run.weight_decay,
+        "l2": run.l2,
+        "l1": run.l1,
+        "max_norm": run.max_norm or 0.0,
+        "patience": run.patience or 0,
+        "input_noise": run.input_noise,
+        "shift": run.shift,
         "batch_size": run.batch_size,
         "epochs": run.epochs,
         "seed": run.seed,
@@ -171,15 +187,15 @@ def _csv(rows: list[dict[str, float]]) -> bytes:
 
 
 @contextmanager
-def _event_folder(logs: Path | None, name: str) -> Iterator[Path]:
-    """Give an empty folder for events: in ``logs`` where that is on this machine."""
-    if logs is None or not logs.is_dir():
+def _event_folder(events: Path | None) -> Iterator[Path]:
+    """Give an empty folder for events."""
+    if events is None:
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)
         return
-    shutil.rmtree(logs / name, ignore_errors=True)
-    (logs / name).mkdir(parents=True)
-    yield logs / name
+    shutil.rmtree(events, ignore_errors=True)
+    events.mkdir(parents=True)
+    yield events
 
 
 @contextmanager

@@ -7,6 +7,7 @@ written beside its place and moved there whole; one that is damaged is dropped w
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,10 +60,17 @@ def library_versions() -> dict[str, str]:
 def code_digest(variant: str) -> str:
     """Digest the source code that training a variant depends on (line ends apart)."""
     digest = hashlib.sha256()
-    for name in (*_TRAINING_CODE, f"models/variants/{variant.replace('-', '_')}.py"):
+    for name in (*_TRAINING_CODE, *_variant_files(variant.replace("-", "_"))):
         source = (_PACKAGE / name).read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{name}\0{len(source)}\0".encode() + source)
     return digest.hexdigest()
+
+
+def _variant_files(module: str) -> list[str]:
+    """List the file of a variant and those of the variants that it is derived from."""
+    file = f"models/variants/{module}.py"
+    bases = re.findall(r"dropout_bench\.models\.variants\.(\w+)", (_PACKAGE / file).read_text())
+    return [file, *(name for base in bases for name in _variant_files(base))]
 
 
 @dataclass(frozen=True)

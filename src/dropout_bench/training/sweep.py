@@ -12,16 +12,16 @@ from dropout_bench import engine
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Experiment, Run, rates_text
-from dropout_bench.training.result import RunResult, epoch_file
+from dropout_bench.params import Experiment, Job
+from dropout_bench.training.result import RunResult, Time, epoch_file
 from dropout_bench.training.store import Identity, RunStore, library_versions
 
 ABOUT = "run.json"
 
 
-def run_folder(runs: Path, experiment: str, run: Run) -> Path:
+def run_folder(runs: Path, experiment: str, job: Job) -> Path:
     """Return the folder of a run's weights and curves."""
-    return runs / experiment / run.name
+    return runs / experiment / job.name
 
 
 def sweep(
@@ -32,7 +32,7 @@ def sweep(
     store: RunStore,
     scheduler: str | None = None,
     worker_count: int | None = None,
-) -> dict[Run, float]:
+) -> dict[Job, Time]:
     """Train what is missing of an experiment and write all its runs to ``runs/<name>``.
 
     Every finished run goes to the store as it arrives, so a sweep that is stopped goes on where
@@ -48,48 +48,48 @@ def sweep(
         worker_count: number of local workers; one per core without it.
 
     Returns:
-        The seconds that each run's training took, when it was trained.
+        The time that each run's training took, when it was trained.
 
     Raises:
         BenchError: some runs failed; the others are kept.
     """
     title = f"train {name}"
-    runs = experiment.runs()
+    jobs = experiment.jobs()
     needed: tuple[str, ...] = ()
     if experiment.keep_every_epoch:
         needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
-    failures: dict[Run, BaseException] = {}
-    count = min(worker_count or engine.cores(), len(runs))
+    failures: dict[Job, BaseException] = {}
+    count = min(worker_count or engine.cores(), len(jobs))
     with engine.workers("dropout_bench.training.run", scheduler, count) as client:
         device = engine.ask(client, _device)
-        identities = {run: Identity.here(run, source.digest, device) for run in runs}
-        missing = {run.name: run for run in runs if store.get(identities[run].key, needed) is None}
+        identities = {job: Identity.here(job.run, source.digest, device) for job in jobs}
+        missing = {job.name: job for job in jobs if store.get(identities[job].key, needed) is None}
         logs = (root / "logs" / name).resolve()
         logs.mkdir(parents=True, exist_ok=True)
-        jobs = {
-            job: (identities[run], source, logs, experiment.keep_every_epoch)
-            for job, run in missing.items()
+        calls = {
+            call: (identities[job], source, logs, call, experiment.keep_every_epoch)
+            for call, job in missing.items()
         }
-        with engine.Progress(title, len(runs), reused=len(runs) - len(missing)) as progress:
-            for job, outcome in engine.done(client, _train, jobs, progress):
-                run = missing[job]
+        with engine.Progress(title, len(jobs), reused=len(jobs) - len(missing)) as progress:
+            for call, outcome in engine.done(client, _train, calls, progress):
+                job = missing[call]
                 if isinstance(outcome, RunResult):
-                    store.put(identities[run], outcome)
+                    store.put(identities[job], outcome)
                 else:
-                    failures[run] = outcome
+                    failures[job] = outcome
     if failures:
-        raise BenchError(_summary(title, failures, len(runs)))
+        raise BenchError(_summary(title, failures, len(jobs)))
 
-    seconds = {}
+    times = {}
     with whole_folder(root / "runs" / name) as folder:
-        for run, identity in identities.items():
+        for job, identity in identities.items():
             result = store.get(identity.key)
             if result is None:
-                raise BenchError(f"{title}: {run.name} vanished from the run store; run it again")
-            seconds[run] = result.seconds
-            _write(folder / run.name, identity, result, needed)
-            _restore_events(root / "logs" / name / run.name, identity.key, result)
-    return seconds
+                raise BenchError(f"{title}: {job.name} vanished from the run store; run it again")
+            times[job] = result.time
+            _write(folder / job.name, identity, result, needed)
+            _restore_events(root / "logs" / name / job.name, identity.key, result)
+    return times
 
 
 def _device() -> str:
@@ -98,7 +98,9 @@ def _device() -> str:
     return device_in_use()
 
 
-def _train(identity: Identity, source: Source, logs: Path, keep_every_epoch: bool) -> RunResult:
+def _train(
+    identity: Identity, source: Source, logs: Path, name: str, keep_every_epoch: bool
+) -> RunResult:
     from dropout_bench.training.run import train  # in the worker: torch is loaded there
 
     # A cluster's workers may differ. What is kept under a key is what the key says.
@@ -112,13 +114,15 @@ def _train(identity: Identity, source: Source, logs: Path, keep_every_epoch: boo
             f"the worker on {platform.node()} is not like the others ({'; '.join(differences)}); "
             "give all workers the same device and the same versions of code and libraries"
         )
-    return train(identity.run, source.at_hand(), logs, keep_every_epoch)
+    # On another machine than the project's there is no folder of logs.
+    events = logs / name if logs.is_dir() else None
+    return train(identity.run, source.at_hand(), events, keep_every_epoch)
 
 
-def _summary(title: str, failures: Mapping[Run, BaseException], total: int) -> str:
+def _summary(title: str, failures: Mapping[Job, BaseException], total: int) -> str:
     parts = [f"{title}: {len(failures)} of {total} runs failed; the others are kept."]
-    for run, error in failures.items():
-        parts.append(f"\n{run.name}\n  parameters: {run.model_dump_json()}")
+    for job, error in failures.items():
+        parts.append(f"\n{job.name}\n  parameters: {job.run.model_dump_json()}")
         parts.append("  " + engine.told(error).replace("\n", "\n  "))
     parts.append("\nThe next call tries these again, and only these.")
     return "\n".join(parts)
@@ -144,7 +148,7 @@ def _restore_events(folder: Path, key: str, result: RunResult) -> None:
         written_for.write_text(key)
 
 
-def write_timings(name: str, seconds: Mapping[Run, float], timings: Path) -> None:
+def write_timings(name: str, times: Mapping[Job, Time], timings: Path) -> None:
     """Write the time that each run's training took to ``timings/<name>.csv``.
 
     Times are no part of the results: they differ from one training to the next, so DVC does not
@@ -153,14 +157,12 @@ def write_timings(name: str, seconds: Mapping[Run, float], timings: Path) -> Non
     rows = [
         {
             "experiment": name,
-            "variant": run.variant,
-            "input_dropout": run.input_dropout,
-            "dropout": rates_text(run.dropout),
-            "seed": run.seed,
-            "epochs": run.epochs,
-            "seconds": round(time, 2),
+            **job.cell.row(),
+            "seed": job.run.seed,
+            "epochs": time.epochs,
+            "seconds": round(time.seconds, 2),
         }
-        for run, time in seconds.items()
+        for job, time in times.items()
     ]
     timings.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(timings / f"{name}.csv", index=False, lineterminator="\n")

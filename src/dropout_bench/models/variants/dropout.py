@@ -12,6 +12,6 @@ class DropoutMLP(MLP):
     Source: Srivastava et al. 2014, section 4: the mask multiplies a layer's outputs.
     """
 
-    def hidden_layer(self, linear: nn.Module, rate: float, number: int) -> list[nn.Module]:
+    def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation, dropout."""
         return [linear, nn.ReLU(), Dropout(rate, self.seed, number)]

@@ -13,6 +13,6 @@ class PreActivationDropoutMLP(MLP):
     activation with the same mask: the order matters for other activations only.
     """
 
-    def hidden_layer(self, linear: nn.Module, rate: float, number: int) -> list[nn.Module]:
+    def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, dropout, activation."""
         return [linear, Dropout(rate, self.seed, number), nn.ReLU()]

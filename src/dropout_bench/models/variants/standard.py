@@ -8,6 +8,6 @@ from dropout_bench.models.base import MLP
 class StandardMLP(MLP):
     """No dropout: h = relu(W x + b) in every hidden layer."""
 
-    def hidden_layer(self, linear: nn.Module, rate: float, number: int) -> list[nn.Module]:
+    def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation; the rate is 0."""
         return [linear, nn.ReLU()]
