@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params import Experiment, Strict, read_yaml, validated
+
+Thing = TypeVar("Thing")
 
 Metric = Literal[
     "train/loss",
@@ -52,34 +54,119 @@ class Published(Strict):
     figures: tuple[Figure, ...]
 
 
+class Check(Strict):
+    """One thing that a claim says can be measured: a comparison of cells of its experiment.
+
+    Attributes:
+        metric: any figure that :meth:`dropout_bench.analysis.results.Results.figures` knows.
+        of: the cell that is compared; for a trend, all cells in order.
+        than: the cell it is compared with; without it, with itself at ``than_at``, or with 0.
+        direction: ``higher`` or ``lower`` than it; ``equal``, which means within the margin;
+            ``rising`` or ``falling`` along the cells of a trend.
+        margin: how much higher or lower it must be at least; how far apart equals may be.
+        at: place of a measure, or level to reach.
+        than_at: place of the other side's measure, if it is another one.
+        epoch: epoch of a curve.
+        gain: compare what dropout adds: each cell less the same one without dropout.
+    """
+
+    metric: str
+    of: str | Annotated[tuple[str, ...], Field(min_length=3)]
+    direction: Annotated[
+        Literal["higher", "lower", "equal", "rising", "falling"], Field(alias="is")
+    ]
+    than: str | None = None
+    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    at: float | None = None
+    than_at: float | None = None
+    epoch: Annotated[int, Field(gt=0)] | None = None
+    gain: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        trend = self.direction in {"rising", "falling"}
+        if trend != isinstance(self.of, tuple):
+            raise ValueError("of: a trend (rising, falling) is along three cells or more, in order")
+        if trend and (self.than is not None or self.margin):
+            raise ValueError("than, margin: a trend has neither")
+        if self.direction == "equal" and not self.margin:
+            raise ValueError("margin: say how far apart equals may be")
+        return self
+
+    @property
+    def cells(self) -> list[str]:
+        """The labels of all cells that it names."""
+        named = list(self.of) if isinstance(self.of, tuple) else [self.of]
+        return [*named, *([self.than] if self.than is not None else [])]
+
+
+class Claim(Strict):
+    """What a source says, in our own words, and what would show it.
+
+    Attributes:
+        source: who says it; a key of ``sources``.
+        says: what it says.
+        experiment: the experiment that tests it.
+        checks: all of these must hold.
+        because: why this metric, this margin, this experiment: written before the numbers.
+    """
+
+    source: str
+    says: str
+    experiment: str
+    checks: Annotated[tuple[Check, ...], Field(min_length=1)]
+    because: str = ""
+
+
+ClaimName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
+
+
 class Claims(Strict):
     """The whole of ``claims.yaml``."""
 
+    level: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    sources: dict[str, str] = Field(default_factory=dict)
     published: dict[str, Published] = Field(default_factory=dict)
+    claims: dict[ClaimName, Claim] = Field(default_factory=dict)
 
 
 def load_claims(path: Path, experiments: Mapping[str, Experiment]) -> Claims:
     """Read ``claims.yaml`` and check that all it names exists.
 
     Raises:
-        BenchError: a key is misspelled, or an experiment, cell or epoch does not exist.
+        BenchError: a key is misspelled, or an experiment, cell, epoch or source does not exist.
     """
     claims = validated(Claims, read_yaml(path), path)
     for name, published in claims.published.items():
         place = f"{path}: published.{name}"
-        if name not in experiments:
-            raise BenchError(f"{place}: no such experiment; {did_you_mean(name, experiments)}")
-        experiment = experiments[name]
-        cells = [cell.label for cell in experiment.cells()]
+        experiment = _named(place, "experiment", name, experiments)
+        cells = {cell.label: cell for cell in experiment.cells()}
         for number, figure in enumerate(published.figures):
             here = f"{place}.figures[{number}]"
-            if figure.cell not in cells:
-                raise BenchError(
-                    f'{here}.cell: no cell "{figure.cell}"; {did_you_mean(figure.cell, cells)}'
-                )
+            _named(f"{here}.cell", "cell", figure.cell, cells)
             for epoch, _ in figure.values():
-                if epoch is not None and epoch > experiment.epochs:
-                    raise BenchError(
-                        f"{here}: epoch {epoch}, and {name} trains for {experiment.epochs}"
-                    )
+                _within(here, epoch, name, experiment)
+    for name, claim in claims.claims.items():
+        place = f"{path}: claims.{name}"
+        _named(f"{place}.source", "source", claim.source, claims.sources)
+        experiment = _named(f"{place}.experiment", "experiment", claim.experiment, experiments)
+        cells = {cell.label: cell for cell in experiment.cells()}
+        for number, check in enumerate(claim.checks):
+            here = f"{place}.checks[{number}]"
+            for label in check.cells:
+                cell = _named(here, "cell", label, cells)
+                if check.gain and experiment.without_dropout(cell) is None:
+                    raise BenchError(f'{here}.gain: "{label}" has no cell without dropout')
+            _within(here, check.epoch, claim.experiment, experiment)
     return claims
+
+
+def _named(place: str, kind: str, name: str, known: Mapping[str, Thing]) -> Thing:
+    if name not in known:
+        raise BenchError(f'{place}: no {kind} "{name}"; {did_you_mean(name, known)}')
+    return known[name]
+
+
+def _within(place: str, epoch: int | None, name: str, experiment: Experiment) -> None:
+    if epoch is not None and epoch > experiment.epochs:
+        raise BenchError(f"{place}: epoch {epoch}, and {name} trains for {experiment.epochs}")

@@ -13,8 +13,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dropout_bench.analysis.results import Results
 from dropout_bench.params import Cell
-from dropout_bench.report.tables import Comparison, Results
+from dropout_bench.report.tables import Comparison
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from dropout_bench.analysis.claims import Claims
+from dropout_bench.analysis.results import read_results
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment
 from dropout_bench.report import figures, tables
@@ -38,8 +39,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         if folder.is_dir() and folder.name not in experiments:
             shutil.rmtree(folder)
     results = [
-        tables.read_results(results_folder, name, experiment)
-        for name, experiment in experiments.items()
+        read_results(results_folder, name, experiment) for name, experiment in experiments.items()
     ]
     sections = []
     with whole_folder(reports / FIGURES) as folder:

@@ -1,6 +1,5 @@
-"""Tables of results, read and put in the form that the report shows."""
+"""Tables of results in the form that the report shows."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,77 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from dropout_bench.analysis.claims import Published
+from dropout_bench.analysis.results import Results, read_table
 from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
-from dropout_bench.errors import BenchError
-from dropout_bench.params import Cell, Experiment
-
-TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options"), str)
-"""Columns that are texts, also where they look like numbers."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """The tables of one experiment.
-
-    Attributes:
-        name: the experiment's name.
-        experiment: its section of ``params.yaml``.
-        runs: a row a run.
-        curves: a row a run and epoch.
-        versions: what it was computed with.
-    """
-
-    name: str
-    experiment: Experiment
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    versions: dict[str, str]
-
-    def of(self, cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a cell's rows of a table, by seed."""
-        return cell.rows_of(table).sort_values("seed")
-
-    @property
-    def metrics(self) -> list[str]:
-        """Names of the metrics that the evaluated weights have."""
-        return [name for name in self.runs if "/" in name and self.runs[name].notna().any()]
-
-    def values(self, cell: Cell, metric: str, epoch: int | None = None) -> Sequence[float]:
-        """Return a metric of a cell at each seed: of the evaluated weights, or at an epoch."""
-        rows = self.of(cell, self.runs if epoch is None else self.curves)
-        if epoch is not None:
-            rows = rows[rows["epoch"] == epoch]
-        values: list[float] = rows[metric].astype(float).tolist()
-        return values
-
-
-def read_results(folder: Path, name: str, experiment: Experiment) -> Results:
-    """Read the tables of an experiment.
-
-    Raises:
-        BenchError: a table is missing or is not of the runs that ``params.yaml`` asks for.
-    """
-    try:
-        tables = {table: read_table(folder / name / f"{table}.csv") for table in ("runs", "curves")}
-        versions = json.loads((folder / name / "versions.json").read_text())
-        columns = [*experiment.cells()[0].row(), "seed"]
-        found = tables["runs"][columns].itertuples(index=False, name=None)
-    except (OSError, ValueError, KeyError) as error:
-        raise BenchError(f"{folder / name}: cannot be read ({error}); run: dvc repro") from error
-    expected = {
-        (*cell.row().values(), seed) for cell in experiment.cells() for seed in experiment.seeds
-    }
-    if set(found) != expected:
-        raise BenchError(
-            f"{folder / name / 'runs.csv'}: its runs are not those of params.yaml; run: dvc repro"
-        )
-    return Results(name, experiment, versions=versions, **tables)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of results; an empty text is a text."""
-    table = pd.read_csv(path, dtype=TEXTS)
-    return table.fillna(dict.fromkeys(TEXTS, ""))
+from dropout_bench.params import Cell
 
 
 def percent(value: float) -> str:

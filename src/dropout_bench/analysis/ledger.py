@@ -1,0 +1,245 @@
+"""The ledger: every claim with its verdict.
+
+The rule, for each check of a claim, with x̄ the mean over seeds of the paired difference, less the
+margin, in the claim's direction:
+
+- *supported*: the whole 95 % interval is on the claim's side of 0, and the corrected p of that side
+  is below the level;
+- *contradicted*: the same on the other side;
+- *inconclusive* otherwise.
+
+A claim with several checks is supported when all of them are, contradicted when one of them is
+(an intersection-union test: its p is the largest of theirs). Each claim has one p in the ledger,
+two-sided, and these are corrected together by Benjamini and Hochberg's false discovery rate.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from dropout_bench.analysis import statistics
+from dropout_bench.analysis.claims import Check, Claim, Claims
+from dropout_bench.analysis.results import Figures, Results
+from dropout_bench.analysis.statistics import Interval
+from dropout_bench.errors import BenchError
+from dropout_bench.params import Cell
+
+
+class Verdict(StrEnum):
+    """What the measurements say of a claim."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A check with what was measured.
+
+    Attributes:
+        check: the check.
+        values: at each seed, the figure minus what it is compared with; for a trend Kendall's τ
+            along the cells.
+        interval: mean of the values with its 95 % interval.
+        for_it: p of the test that could support it.
+        against_it: p of the test that could contradict it.
+    """
+
+    check: Check
+    values: Figures
+    interval: Interval
+    for_it: float
+    against_it: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole interval is on the claim's side."""
+        _, low, high = self.interval
+        margin = self.check.margin
+        match self.check.direction:
+            case "higher" | "rising":
+                return low > margin
+            case "lower" | "falling":
+                return high < -margin
+            case "equal":
+                return -margin < low and high < margin
+
+    @property
+    def fails(self) -> bool:
+        """Whether the whole interval is on the other side."""
+        _, low, high = self.interval
+        margin = self.check.margin
+        match self.check.direction:
+            case "higher" | "rising":
+                return high < margin
+            case "lower" | "falling":
+                return low > -margin
+            case "equal":
+                return low > margin or high < -margin
+
+    @property
+    def seeds_needed(self) -> float:
+        """How many seeds the observed spread and distance from the bound would need."""
+        mean = self.interval.mean
+        margin = self.check.margin
+        distance = {
+            "higher": abs(mean - margin),
+            "rising": abs(mean),
+            "lower": abs(mean + margin),
+            "falling": abs(mean),
+            "equal": abs(margin - abs(mean)),
+        }[self.check.direction]
+        return statistics.seeds_needed(self.values, distance)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the ledger.
+
+    Attributes:
+        name: the claim's name.
+        claim: the claim.
+        measured: its checks, measured.
+        p: the claim's p, two-sided.
+        corrected: p after the correction over the ledger.
+        verdict: the verdict.
+    """
+
+    name: str
+    claim: Claim
+    measured: tuple[Measured, ...]
+    p: float
+    corrected: float
+    verdict: Verdict
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds behind it."""
+        return len(self.measured[0].values)
+
+    @property
+    def seeds_needed(self) -> float:
+        """How many seeds would decide it: what the check that needs most of them needs."""
+        return max(measured.seeds_needed for measured in self.measured)
+
+
+def measure(check: Check, results: Results) -> Measured:
+    """Measure a check on the tables of its experiment.
+
+    Raises:
+        KeyError: the tables have no such figure.
+    """
+    cells = {cell.label: cell for cell in results.experiment.cells()}
+    if isinstance(check.of, tuple):
+        table = np.column_stack(
+            [_figures(check, cells[label], results, check.at) for label in check.of]
+        )
+        return of_trend(check, table)
+    values = _figures(check, cells[check.of], results, check.at)
+    if check.than is not None or check.than_at is not None:
+        other = cells[check.than or check.of]
+        at = check.at if check.than_at is None else check.than_at
+        values = values - _figures(check, other, results, at)
+    return of_difference(check, values)
+
+
+def _figures(check: Check, cell: Cell, results: Results, at: float | None) -> Figures:
+    values = results.figures(cell, check.metric, at, check.epoch)
+    if check.gain and (base := results.experiment.without_dropout(cell)) is not None:
+        values = values - results.figures(base, check.metric, at, check.epoch)
+    return values
+
+
+def of_difference(check: Check, values: Figures) -> Measured:
+    """Test paired differences, one a seed, against the check's direction and margin."""
+    interval = statistics.bootstrap_interval(values)
+    margin = check.margin
+    above = statistics.sign_flip_p(values - margin)  # that the mean is above +margin
+    below = statistics.sign_flip_p(-(values - margin))
+    match check.direction:
+        case "higher":
+            return Measured(check, values, interval, above, below)
+        case "lower":
+            more = statistics.sign_flip_p(-values - margin)
+            return Measured(check, values, interval, more, statistics.sign_flip_p(values + margin))
+        case _:
+            # Two one-sided tests (Schuirmann 1987): both bounds must be rejected.
+            inside = max(below, statistics.sign_flip_p(values + margin))
+            outside = min(1.0, 2 * min(above, statistics.sign_flip_p(-values - margin)))
+            return Measured(check, values, interval, inside, outside)
+
+
+def of_trend(check: Check, table: Figures) -> Measured:
+    """Test that figures, a row a seed, rise or fall along the columns."""
+    slopes = statistics.rank_slope(table)
+    rising, falling = statistics.trend_p(table), statistics.trend_p(table[:, ::-1])
+    for_it, against_it = (rising, falling) if check.direction == "rising" else (falling, rising)
+    interval = statistics.bootstrap_interval(slopes)
+    return Measured(check, slopes, interval, for_it, against_it)
+
+
+def ledger(claims: Claims, results: Mapping[str, Results]) -> list[Entry]:
+    """Give every claim its verdict.
+
+    Args:
+        claims: ``claims.yaml``.
+        results: the tables by experiment.
+
+    Raises:
+        BenchError: a claim asks for a figure that its experiment does not have.
+    """
+    measured = {}
+    for name, claim in claims.claims.items():
+        try:
+            tables = results[claim.experiment]
+            measured[name] = tuple(measure(check, tables) for check in claim.checks)
+        except KeyError as error:
+            raise BenchError(
+                f"claims.yaml: claims.{name}: {claim.experiment} has no figure {error}"
+            ) from error
+    return judged(claims.claims, measured, claims.level)
+
+
+def judged(
+    claims: Mapping[str, Claim], measured: Mapping[str, Sequence[Measured]], level: float
+) -> list[Entry]:
+    """Correct over all claims, and apply the rule."""
+    if not claims:
+        return []
+    p_values = {}
+    for name, checks in measured.items():
+        support = max(check.for_it for check in checks)
+        contradict = min(1.0, len(checks) * min(check.against_it for check in checks))
+        p_values[name] = min(1.0, 2 * min(support, contradict))
+    corrected = dict(
+        zip(
+            p_values,
+            statistics.false_discovery_adjusted(list(p_values.values())),
+            strict=True,
+        )
+    )
+    return [
+        Entry(
+            name,
+            claim,
+            tuple(measured[name]),
+            p_values[name],
+            corrected[name],
+            _verdict(measured[name], corrected[name], level),
+        )
+        for name, claim in claims.items()
+    ]
+
+
+def _verdict(checks: Sequence[Measured], corrected: float, level: float) -> Verdict:
+    if math.isnan(corrected) or corrected >= level:
+        return Verdict.INCONCLUSIVE
+    if all(check.holds for check in checks):
+        return Verdict.SUPPORTED
+    if any(check.fails for check in checks):
+        return Verdict.CONTRADICTED
+    return Verdict.INCONCLUSIVE
