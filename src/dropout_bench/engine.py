@@ -63,6 +63,9 @@ def workers(
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
         "distributed.logging.distributed": "error",
+        # A job computes for seconds on its core: what Dask measures of it meanwhile would cost some.
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "500ms",
     }
     with dask.config.set(settings):
         if address:
