@@ -89,9 +89,9 @@ def accuracy(arguments: argparse.Namespace) -> None:
     from dropout_bench.training.sweep import run_folder
 
     accuracies = []
-    for one in experiment(arguments).runs():
-        weights = (run_folder(arguments.root / "runs", NAME, one) / LAST).read_bytes()
-        accuracies.append(evaluate(one, arguments.raw, weights, {}).final["test/accuracy"])
+    for job in experiment(arguments).jobs():
+        weights = (run_folder(arguments.root / "runs", NAME, job) / LAST).read_bytes()
+        accuracies.append(evaluate(job.run, arguments.raw, weights, {}).final["test/accuracy"])
     print(json.dumps(accuracies))
 
 

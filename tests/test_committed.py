@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from dropout_bench.analysis.claims import load_claims
+from dropout_bench.analysis.results import read_results
 from dropout_bench.params import load_params
 from dropout_bench.report.render import render
-from dropout_bench.report.tables import comparisons, effects, read_results
+from dropout_bench.report.tables import comparisons, effects
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow

@@ -271,7 +271,7 @@ def test_a_worker_unlike_the_others_trains_nothing(raw: Path, tmp_path: Path) ->
     source = Source("mnist", raw, "digest", Download())
     wanted = Identity(one_run(), "digest", "another device", "other code", "0.0", "0.0")
     with pytest.raises(BenchError, match=r"another device.*other code.*torch"):
-        _train(wanted, source, tmp_path, False)
+        _train(wanted, source, tmp_path, "run", False)
 
 
 def test_a_worker_without_the_data_gets_it_once_and_checks_it(

@@ -1,21 +1,30 @@
 """What all MLP variants have in common, and what tells them apart."""
 
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 import pytest
 import torch
 from conftest import one_run
+from safetensors.torch import load
 
 from dropout_bench.models.base import MLP
+from dropout_bench.models.dropout import Dropout
 from dropout_bench.models.variants import variant_class
 from dropout_bench.models.variants.dropout import DropoutMLP
 from dropout_bench.models.variants.pre_activation_dropout import PreActivationDropoutMLP
 from dropout_bench.models.variants.standard import StandardMLP
-from dropout_bench.params import VARIANTS
-from dropout_bench.training.run import network_of
+from dropout_bench.params import VARIANTS, WITHOUT_DROPOUT
+from dropout_bench.training.result import CURVES, LAST
+from dropout_bench.training.run import network_of, train
 
 IMAGES = torch.rand(32, 28, 28)
+KINDS = {"standard", *WITHOUT_DROPOUT.values()}
 
 
-def network(variant: type[MLP], rate: float = 0.5, seed: int = 0, **settings: float) -> MLP:
+def network(variant: type[MLP], rate: float = 0.5, seed: int = 0, **settings: Any) -> MLP:
     return variant(784, 10, hidden=(16, 8), dropout=(rate, rate), seed=seed, **settings)
 
 
@@ -34,11 +43,24 @@ def test_evaluation_is_deterministic_and_draws_no_mask(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_one_seed_one_start_whatever_the_variant_and_the_rate(name: str) -> None:
-    start = network(StandardMLP, rate=0.0).state_dict()
+    base = variant_class(WITHOUT_DROPOUT.get(name, name if name in KINDS else "standard"))
     for rate in (0.0, 0.5):
+        expected = network(base, rate=0.0)
         model = network(variant_class(name), rate=rate)
-        torch.testing.assert_close(model.state_dict(), start, rtol=0, atol=0)
-        assert torch.equal(model.eval()(IMAGES), network(StandardMLP, rate=0.0).eval()(IMAGES))
+        ours, theirs = model.state_dict().values(), expected.state_dict().values()
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+        if rate == 0.0:
+            for mode in (True, False):
+                assert torch.equal(model.train(mode)(IMAGES), expected.train(mode)(IMAGES))
+
+
+def test_dropout_of_a_variant_acts_in_training_only_or_is_scaled_in_evaluation() -> None:
+    for name in sorted(VARIANTS - KINDS):
+        model = network(variant_class(name))
+        noisy = [model(IMAGES) for _ in range(2)]
+        assert not torch.equal(*noisy), name
+        model.eval()
+        assert torch.equal(model(IMAGES), model(IMAGES)), name
 
 
 def test_another_seed_another_start() -> None:
@@ -62,6 +84,73 @@ def test_before_or_after_relu_makes_no_difference_with_the_same_masks() -> None:
         model(IMAGES).square().sum().backward()
         gradients.append([p.grad for p in model.parameters()])
     torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("rising", [0.0, 0.3, 0.6]), ("falling", [0.6, 0.3, 0.0])]
+)
+def test_a_scheduled_rate_is_a_line_over_the_epochs(
+    name: str, expected: list[float], raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[float]] = []
+    variant = variant_class(f"{name}-dropout")
+
+    def spy(self: MLP) -> None:
+        seen.append([layer.p for layer in self.modules() if isinstance(layer, Dropout)])
+
+    monkeypatch.setattr(variant, "on_train_epoch_end", spy)
+    train(one_run(variants=[f"{name}-dropout"], dropout=["0.6/0.3"], epochs=3), raw)
+    torch.testing.assert_close(seen, [[rate, rate / 2] for rate in expected])
+
+
+def test_max_norm_bounds_the_weights_into_every_hidden_unit(raw: Path) -> None:
+    free, bound = (
+        load(train(one_run(max_norm=norm, epochs=3), raw).files[LAST]) for norm in (None, 0.5)
+    )
+    for number in (1, 2):
+        name = f"network.hidden{number}.0.weight"
+        assert free[name].norm(dim=1).max() > 0.51
+        assert bound[name].norm(dim=1).max() <= 0.5 + 1e-6
+
+
+def test_penalties_shrink_the_weights(raw: Path) -> None:
+    sizes = {}
+    for option in ({}, {"l1": 0.01}, {"l2": 0.1}, {"weight_decay": 1.0}):
+        weights = load(train(one_run(epochs=5, **option), raw).files[LAST])
+        sizes[next(iter(option), "none")] = float(weights["network.hidden1.0.weight"].abs().sum())
+    assert max(sizes, key=lambda name: sizes[name]) == "none"
+
+
+@pytest.mark.parametrize("option", [{"l1": 0.01}, {"l2": 0.1}, {"weight_decay": 0.1}])
+def test_a_step_with_a_penalty_is_the_textbook_s(option: dict[str, Any]) -> None:
+    """One step of Adam, whose first step is learning_rate · sign(gradient) but for ε."""
+    model = network(StandardMLP, rate=0.0, **option)
+    output = model.network.output
+    assert isinstance(output, torch.nn.Linear)
+    weight = output.weight
+    before = weight.detach().clone()
+    loss = torch.nn.functional.cross_entropy(model(IMAGES), torch.arange(32) % 10)
+    (gradient,) = torch.autograd.grad(loss, weight)
+    if "l1" in option:
+        gradient = gradient + option["l1"] * before.sign()
+    if "l2" in option:
+        gradient = gradient + option["l2"] * before
+    expected = before - 1e-3 * gradient / (gradient.abs() + 1e-8)
+    expected -= 1e-3 * option.get("weight_decay", 0.0) * before
+    optimizer = model.configure_optimizers()
+    loss = torch.nn.functional.cross_entropy(model(IMAGES), torch.arange(32) % 10)
+    (loss + model.penalty()).backward()
+    optimizer.step()
+    torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-6)
+
+
+def test_early_stopping_ends_when_the_validation_loss_no_longer_falls(raw: Path) -> None:
+    run = one_run(patience=2, epochs=60, learning_rate=0.05, dropout=[0.0])
+    result = train(run, raw)
+    losses = pd.read_csv(io.BytesIO(result.files[CURVES]))["val/loss"]
+    assert len(losses) < 60
+    assert len(losses) - 1 - int(losses.to_numpy().argmin()) == 2
+    assert result.time.epochs == len(losses)
 
 
 def test_a_rate_for_each_layer_and_for_the_input() -> None:

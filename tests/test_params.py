@@ -67,6 +67,20 @@ def test_the_project_s_own_parameters_are_valid() -> None:
         ({"normalise": {"mean": 0.5, "sd": 0.0}}, "normalise.sd", "greater than 0"),
         ({"epochs": 1.5}, "epochs", "integer"),
         ({"batch_size": None}, "batch_size", "integer"),
+        ({"hidden": [[256, 128], []]}, r"hidden\[1\]", "at least 1"),
+        ({"hidden": [[256, 128], [64]]}, "dropout", "2 rates for 1 hidden layers"),
+        ({"train_size": [500, 500]}, "train_size", "listed twice"),
+        ({"train_size": [500, 18_001]}, "a-question", "18000 training images"),
+        ({"l2": -1.0}, "l2", "greater than or equal to 0"),
+        ({"l2": 0.1, "weight_decay": 0.1}, "a-question", "choose one"),
+        ({"patience": 3}, "a-question", "validation above 0"),
+        ({"shift": 9}, "shift", "less than 8"),
+        ({"max_norm": 0.0}, "max_norm", "greater than 0"),
+        ({"with": {"a": {"l22": 0.1}}}, "with.a", 'did you mean "l2"'),
+        ({"with": {"a": {"patience": 3}}}, "a-question", r"with\.a\.patience"),
+        ({"with": {"A 1": {}}}, "with", "match pattern"),
+        ({"combinations": {}}, "a-question", "unknown key"),
+        ({"measures": ["mask"]}, r"measures\[0\]", "'masks'"),
     ],
 )
 def test_a_fault_is_named_with_its_place_and_its_remedy(
@@ -134,8 +148,46 @@ def test_a_grid_of_cells_times_seeds_with_the_baseline_once() -> None:
         "pre-activation-dropout input 0.2 0.5",
         "pre-activation-dropout input 0.2 0.5/0.3",
     ]
-    names = [run.name for run in grid.runs()]
+    names = [job.name for job in grid.jobs()]
     assert len(set(names)) == len(names) == 2 * len(labels)
+
+
+def test_every_list_is_an_axis_of_the_grid() -> None:
+    grid = experiment(
+        hidden=[[16, 8], [4]],
+        train_size=[200, 400],
+        **{"with": {"nothing": {}, "decay": {"weight_decay": 0.1}}},
+    )
+    cells = grid.cells()
+    assert len(cells) == 2**4
+    assert len({cell.label for cell in cells}) == len(cells)
+    assert cells[0].label == "standard, 16-8, 200 images, nothing"
+    assert len({job.name for job in grid.jobs()}) == len({*grid.runs()}) == 2 * len(cells)
+    decayed = [job.run for job in grid.jobs() if job.cell.options == "decay"]
+    assert {run.weight_decay for run in decayed} == {0.1}
+    for cell in cells:
+        without = grid.without_dropout(cell)
+        if any(cell.dropout):
+            assert without is not None
+            assert (without.variant, without.hidden, without.options) == (
+                "standard",
+                cell.hidden,
+                cell.options,
+            )
+        else:
+            assert without is None
+
+
+def test_without_dropout_a_variant_is_the_network_that_it_adds_dropout_to() -> None:
+    grid = experiment(variants=["dropout", "batch-norm-dropout", "dropout-batch-norm"])
+    labels = [cell.label for cell in grid.cells()]
+    assert labels == [
+        "standard",
+        "dropout 0.5",
+        "batch-norm",
+        "batch-norm-dropout 0.5",
+        "dropout-batch-norm 0.5",
+    ]
 
 
 def test_two_ways_to_write_a_run_are_one_run() -> None:

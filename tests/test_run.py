@@ -15,14 +15,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dropout_bench import numerics
 from dropout_bench.data.modules import subset_of
 from dropout_bench.evaluation.metrics import evaluate
-from dropout_bench.params import VARIANTS
+from dropout_bench.params import VARIANTS, WITHOUT_DROPOUT
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.run import Diverged, load_weights, network_of, train
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS - {"standard"}))
 def test_a_run_repeats_to_the_last_bit(variant: str, raw: Path) -> None:
-    run = one_run(variants=[variant])
+    takes_none = variant in WITHOUT_DROPOUT.values()
+    run = one_run(variants=[variant], dropout=[0.0 if takes_none else 0.5])
+    assert run.variant == variant
     first = train(run, raw)
     torch.manual_seed(99)
     torch.rand(7)
@@ -123,8 +125,8 @@ def test_validation_curve_agrees_with_the_evaluation(raw: Path) -> None:
 
 def test_tensorboard_has_curves_and_hyper_parameters(raw: Path, tmp_path: Path) -> None:
     run = one_run()
-    result = train(run, raw, logs=tmp_path)
-    events = EventAccumulator(str(tmp_path / run.name)).Reload()
+    result = train(run, raw, tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
     assert {"train/loss", "train/accuracy", "val/loss", "val/accuracy"} <= set(
         events.Tags()["scalars"]
     )

@@ -171,7 +171,7 @@ def runs(
         bool, typer.Option("--prune", help="Remove the runs that no experiment needs.")
     ] = False,
 ) -> None:
-    """List the run store: every finished run, the experiments that reuse it, its age and size.
+    """List the run store: every finished run, where experiments need it, its age and size.
 
     A run that no experiment needs was trained for parameters, data, code or library versions
     that are not those of now. It is kept, for the day they come back, until it is pruned.
@@ -193,11 +193,11 @@ def runs(
         entry: needed_by(entry, {**params.experiments, **params.demo}, digests)
         for entry in store.entries()
     }
-    table = Table("key", "run", "experiment", "age", "size", box=None)
+    table = Table("key", "needed by", "age", "size", box=None)
     for entry, names in needs.items():
-        run = entry.identity.run.name if entry.identity else "(cannot be read)"
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
-        table.add_row(entry.key, run, ", ".join(names) or "none", age, decimal(entry.size))
+        needing = "\n".join(names) or "none" if entry.identity else "none: it cannot be read"
+        table.add_row(entry.key, needing, age, decimal(entry.size))
     width = None if sys.stdout.isatty() else 200
     Console(width=width, highlight=False).print(table)
     idle = [entry for entry, names in needs.items() if not names]

@@ -63,7 +63,7 @@ def workers(
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
         "distributed.logging.distributed": "error",
-        # A job computes for seconds on its core: what Dask measures of it meanwhile would cost some.
+        # A job computes on its core for seconds: what Dask measures meanwhile is time lost.
         "distributed.worker.profile.enabled": False,
         "distributed.admin.tick.interval": "500ms",
     }

@@ -49,7 +49,8 @@ class Results:
     @property
     def metrics(self) -> list[str]:
         """Names of the metrics that the evaluated weights have."""
-        return [name for name in self.runs if "/" in name and self.runs[name].notna().any()]
+        names = map(str, self.runs.columns)
+        return [name for name in names if "/" in name and self.runs[name].notna().any()]
 
     def values(self, cell: Cell, metric: str, epoch: int | None = None) -> Sequence[float]:
         """Return a metric of a cell at each seed: of the evaluated weights, or at an epoch."""
@@ -88,10 +89,12 @@ class Results:
         if kind == "gap":
             sign = 1.0 if rest == "loss" else -1.0
             test, train = (self.figures(cell, f"{split}/{rest}") for split in ("test", "train"))
-            return sign * (test - train)
+            gap: Figures = sign * (test - train)
+            return gap
         if kind == "deviation":
             values = self.figures(cell, rest)
-            return np.abs(values - values.mean())
+            deviation: Figures = np.abs(values - values.mean())
+            return deviation
         if kind in {"swing", "epochs-to"}:
             curves = [
                 rows.sort_values("epoch")[rest].to_numpy(dtype=float)

@@ -4,6 +4,7 @@ All tests are paired by seed: the values are differences between runs that share
 initial weights and batch order. Nothing here knows what a claim is.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -105,7 +106,7 @@ def sign_flip_p(values: Values, seed: int = 0) -> float:
     sample = np.asarray(values, dtype=float)
     n = len(sample)
     if n <= EXACT_SEEDS:
-        signs = np.array(list(itertools.product((1.0, -1.0), repeat=n)))
+        signs = _all_signs(n)
     else:
         drawn = np.random.default_rng(seed).choice((1.0, -1.0), size=(RESAMPLES, n))
         signs = np.vstack([np.ones(n), drawn])
@@ -113,6 +114,11 @@ def sign_flip_p(values: Values, seed: int = 0) -> float:
     # Equal sums may differ in the last bits by the order of addition.
     tolerance = 1e-12 * float(np.abs(sample).sum())
     return float(np.mean(sums >= sample.sum() - tolerance))
+
+
+@functools.cache
+def _all_signs(n: int) -> NDArray[np.float64]:
+    return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
 
 
 def trend_p(table: Values) -> float:

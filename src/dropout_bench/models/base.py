@@ -113,17 +113,19 @@ class MLP(L.LightningModule):
         for images, labels in batches:
             logits = self(images)
             loss = F.cross_entropy(logits, labels)
-            if self.l1:
-                weights = (*self.hidden_weights, self.network.output.weight)
-                loss = loss + self.l1 * torch.stack([w.abs().sum() for w in weights]).sum()
             optimizer.zero_grad()
-            self.manual_backward(loss)
+            self.manual_backward(loss + self.penalty() if self.l1 else loss)
             optimizer.step()
             if self.max_norm is not None:
                 self._shorten_weights(self.max_norm)
             seen.append(logits.detach())
         labels = torch.cat([labels for _, labels in batches])
         self._record(self.train_metrics, torch.cat(seen), labels)
+
+    def penalty(self) -> Tensor:
+        """Return the L1 penalty, λ · Σ |w|, a scalar; L2 and weight decay are in the optimiser."""
+        weights = (*self.hidden_weights, cast("nn.Linear", self.network.output).weight)
+        return self.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
 
     @torch.no_grad()
     def _shorten_weights(self, longest: float) -> None:

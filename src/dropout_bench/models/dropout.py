@@ -166,7 +166,8 @@ class AlphaDropout(Noise):
         a = (q + self.lowest**2 * q * self.p) ** -0.5
         b = -a * self.p * self.lowest
         kept = self.kept(x)
-        return a * (x * kept + self.lowest * (1 - kept)) + b
+        result: Tensor = a * (x * kept + self.lowest * (1 - kept)) + b
+        return result
 
 
 class Standout(Noise):
@@ -199,7 +200,8 @@ class Standout(Noise):
         if self.p == 0:
             return F.relu(z)
         keep = torch.sigmoid(z.detach() + math.log((1 - self.p) / self.p))
-        return F.relu(z) * (self.kept(z, keep) if self.training else keep)
+        result: Tensor = F.relu(z) * (self.kept(z, keep) if self.training else keep)
+        return result
 
 
 class DropConnect(Noise):

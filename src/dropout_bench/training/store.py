@@ -129,7 +129,7 @@ class Entry:
 def needed_by(
     entry: Entry, experiments: Mapping[str, Experiment], digests: Mapping[str, str]
 ) -> list[str]:
-    """Name the experiments that would reuse a run.
+    """Name the places in experiments that would reuse a run: ``mnist-tutorial/standard/seed=0``.
 
     Args:
         entry: the run.
@@ -142,7 +142,12 @@ def needed_by(
     data = digests.get(kept.run.dataset, kept.data)
     if Identity.here(kept.run, data, kept.device) != kept:
         return []  # other data, code or libraries
-    return [name for name, experiment in experiments.items() if kept.run in experiment.runs()]
+    return [
+        f"{name}/{job.name}"
+        for name, experiment in experiments.items()
+        for job in experiment.jobs()
+        if job.run == kept.run
+    ]
 
 
 class RunStore:

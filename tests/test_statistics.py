@@ -1,0 +1,102 @@
+"""Laws of the statistics: exact values where they are known, error rates where they are stated."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from dropout_bench.analysis import statistics
+from dropout_bench.analysis.statistics import (
+    bootstrap_interval,
+    false_discovery_adjusted,
+    mean_interval,
+    prediction_interval,
+    rank_slope,
+    seeds_needed,
+    sign_flip_p,
+    trend_p,
+)
+
+
+def test_sign_flip_p_counts_the_patterns() -> None:
+    assert sign_flip_p([1.0] * 10) == 2**-10
+    assert sign_flip_p([-1.0] * 10) == 1.0
+    # Of the eight sums ±3 ±2 ±1 those of at least 3 + 2 − 1 = 4 are 6 and 4.
+    values = [3.0, 2.0, -1.0]
+    sums = [
+        sum(s * v for s, v in zip(p, values, strict=True))
+        for p in itertools.product((1, -1), repeat=3)
+    ]
+    assert sign_flip_p(values) == sum(total >= 4 for total in sums) / 8 == 2 / 8
+
+
+def test_sign_flip_p_agrees_with_scipy() -> None:
+    sample = np.random.default_rng(3).normal(0.4, 1, 9)
+    theirs = stats.permutation_test(
+        (sample,), np.mean, permutation_type="samples", alternative="greater", n_resamples=9999
+    )
+    assert sign_flip_p(sample) == pytest.approx(theirs.pvalue)
+
+
+def test_sampled_sign_flips_are_near_the_exact_ones() -> None:
+    sample = np.random.default_rng(4).normal(0.3, 1, 12)
+    exact = sign_flip_p(sample)
+    doubled = np.concatenate([sample, [0.0]])  # one more seed without a difference changes nothing
+    assert sign_flip_p(doubled) == pytest.approx(exact, abs=5 * math.sqrt(exact / 4000))
+
+
+def test_under_the_null_p_is_below_a_level_no_more_often_than_that() -> None:
+    random = np.random.default_rng(5)
+    p_values = np.array([sign_flip_p(random.standard_t(3, 8)) for _ in range(1000)])
+    for level in (0.01, 0.05, 0.2):
+        slack = 4 * math.sqrt(level * (1 - level) / 1000)
+        assert np.mean(p_values <= level) <= level + slack
+
+
+def test_intervals_cover_as_often_as_they_say() -> None:
+    random = np.random.default_rng(6)
+    samples = random.normal(2.0, 3.0, (600, 10))
+    student = np.mean([2.0 in mean_interval(sample) for sample in samples])
+    assert student == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 600))
+    # BCa is a little too narrow for ten values: known, and the p value is there beside it.
+    bootstrap = np.mean([2.0 in bootstrap_interval(sample) for sample in samples[:300]])
+    assert 0.85 < bootstrap < 0.98
+    more = random.normal(2.0, 3.0, 600)
+    inside = [
+        value in prediction_interval(s) for value, s in zip(more.tolist(), samples, strict=True)
+    ]
+    assert np.mean(inside) == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 600))
+
+
+def test_bootstrap_intervals_repeat_and_take_a_constant() -> None:
+    sample = np.random.default_rng(7).exponential(1, 10)
+    assert bootstrap_interval(sample) == bootstrap_interval(sample)
+    assert bootstrap_interval([2.0, 2.0]) == (2.0, 2.0, 2.0)
+    assert math.isnan(bootstrap_interval([2.0]).low)
+
+
+def test_a_trend_is_told_from_its_reverse_and_from_none() -> None:
+    random = np.random.default_rng(8)
+    rising = np.arange(5.0) + random.normal(0, 0.5, (6, 5))
+    assert trend_p(rising) < 0.001 < 0.9 < trend_p(rising[:, ::-1])
+    assert rank_slope(rising).min() > 0.5
+    none = [trend_p(random.normal(0, 1, (6, 5))) for _ in range(300)]
+    assert np.mean(np.array(none) < 0.05) < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def test_seeds_needed_give_the_power_that_they_promise() -> None:
+    values = np.array([-1.0, 1.0, 2.0, 0.0])
+    needed = seeds_needed(values, 0.5)
+    sd = values.std(ddof=1)
+    power = stats.norm.cdf(0.5 * math.sqrt(needed) / sd - stats.norm.ppf(0.975))
+    assert power == pytest.approx(0.8, abs=0.01)
+    assert seeds_needed(values, 0.0) == math.inf
+
+
+def test_adjusted_p_values_are_benjamini_and_hochberg_s() -> None:
+    assert false_discovery_adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx(
+        [0.02, 0.04, 0.04, 0.02]
+    )
+    assert statistics.LEVEL == 0.95
