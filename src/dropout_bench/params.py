@@ -493,6 +493,7 @@ class Params(Strict):
     file: ClassVar[str] = "params.yaml"
 
     download: Download = Download()
+    defaults: dict[str, Any] = {}
     experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]
     demo: dict[ExperimentName, Experiment] = {}
 

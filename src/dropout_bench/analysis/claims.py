@@ -60,10 +60,12 @@ class Check(Strict):
     Attributes:
         metric: any figure that :meth:`dropout_bench.analysis.results.Results.figures` knows.
         of: the cell that is compared; for a trend, all cells in order.
-        than: the cell it is compared with; without it, with itself at ``than_at``, or with 0.
+        than: what it is compared with: another cell, or a number; without it, itself at
+            ``than_at``, or 0.
         direction: ``higher`` or ``lower`` than it; ``equal``, which means within the margin;
             ``rising`` or ``falling`` along the cells of a trend.
-        margin: how much higher or lower it must be at least; how far apart equals may be.
+        margin: how much higher or lower it must be at least (below 0: how far it may fall short
+            and still count as not worse); how far apart equals may be.
         at: place of a measure, or level to reach.
         than_at: place of the other side's measure, if it is another one.
         epoch: epoch of a curve.
@@ -75,8 +77,8 @@ class Check(Strict):
     direction: Annotated[
         Literal["higher", "lower", "equal", "rising", "falling"], Field(alias="is")
     ]
-    than: str | None = None
-    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    than: str | float | None = None
+    margin: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     at: float | None = None
     than_at: float | None = None
     epoch: Annotated[int, Field(gt=0)] | None = None
@@ -89,15 +91,15 @@ class Check(Strict):
             raise ValueError("of: a trend (rising, falling) is along three cells or more, in order")
         if trend and (self.than is not None or self.margin):
             raise ValueError("than, margin: a trend has neither")
-        if self.direction == "equal" and not self.margin:
-            raise ValueError("margin: say how far apart equals may be")
+        if self.direction == "equal" and self.margin <= 0:
+            raise ValueError("margin: say how far apart equals may be; above 0")
         return self
 
     @property
     def cells(self) -> list[str]:
         """The labels of all cells that it names."""
         named = list(self.of) if isinstance(self.of, tuple) else [self.of]
-        return [*named, *([self.than] if self.than is not None else [])]
+        return [*named, *([self.than] if isinstance(self.than, str) else [])]
 
 
 class Claim(Strict):

@@ -140,7 +140,9 @@ def measure(check: Check, results: Results) -> Measured:
         )
         return of_trend(check, table)
     values = _figures(check, cells[check.of], results, check.at)
-    if check.than is not None or check.than_at is not None:
+    if isinstance(check.than, float):
+        values = values - check.than
+    elif check.than is not None or check.than_at is not None:
         other = cells[check.than or check.of]
         at = check.at if check.than_at is None else check.than_at
         values = values - _figures(check, other, results, at)

@@ -4,10 +4,10 @@ Each function takes a trained network in evaluation mode, its data and the run's
 rows (metric, at, value): accuracy under noise at a strength, mean activation at a layer.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dropout_bench.data.modules import Subset, shifted
@@ -46,17 +46,35 @@ def masks(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     The average of all thinned networks is what scaling the weights stands for (Srivastava et al.
     2014, section 7.5, figure 11). At each k: accuracy, loss, and the predictive entropy
     −Σ p log p in nats, averaged over the test images; at 0, the same by weight scaling.
+    ``masks/activation`` is the mean activation of the first hidden layer, averaged over the k
+    masks, over that of evaluation: 1 where dropout keeps the expectation of what it drops from.
+
+    Every fifth test image is used: a sampled network costs as much as an evaluation.
     """
     images, labels = _test_set(data)
-    images = data.floats(images)
-    yield from _prediction(network(images).softmax(1), labels, 0)
+    images, labels = data.floats(images[::5]), labels[::5]
+    layers = list(network.network)
+    first = 1 + [name.startswith("hidden") for name, _ in network.network.named_children()].index(
+        True
+    )
+    scaled = _through(layers[:first], images)
+    yield from _prediction(_through(layers[first:], scaled).softmax(1), labels, 0)
     _let_noise_in(network, stream=0)
-    total = torch.zeros(())
+    total, activation = torch.zeros(()), 0.0
     for count in range(1, MASKS[-1] + 1):
-        total = total + network(images).softmax(1)
+        sampled = _through(layers[:first], images)
+        total = total + _through(layers[first:], sampled).softmax(1)
+        activation += float(sampled.double().mean())
         if count in MASKS:
             yield from _prediction(total / count, labels, count)
+            yield "masks/activation", count, activation / count / float(scaled.double().mean())
     network.eval()
+
+
+def _through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 def _let_noise_in(network: MLP, stream: int) -> None:
@@ -82,16 +100,20 @@ def corruption(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     Noise is Gaussian, its strength the standard deviation for pixels in [0, 1], which are clipped
     to that again; a shift is by so many pixels in a direction drawn for each image; an occlusion
     is a black square of so many pixels at a place drawn for each image; contrast pulls pixels
-    towards the image's mean by that fraction. The same seed corrupts the same way.
+    towards the image's mean by that fraction. The same seed corrupts the same way. Sensitivity
+    is the accuracy lost.
     """
     images, labels = _test_set(data)
+    clean = _accuracy(network(data.floats(images)), labels)
     pixels = images.float() / data.dataset.white
     random = generator(seed, Stream.NOISE, index=1)
     for kind, strengths in STRENGTHS.items():
         for strength in strengths:
             spoiled = _corrupt(pixels, kind, strength, random)
             normalised = (spoiled - data.normalise.mean) / data.normalise.sd
-            yield f"corruption/{kind}", strength, _accuracy(network(normalised), labels)
+            accuracy = _accuracy(network(normalised), labels)
+            yield f"corruption/{kind}", strength, accuracy
+            yield f"sensitivity/{kind}", strength, clean - accuracy
 
 
 def _corrupt(pixels: Tensor, kind: str, strength: float, random: torch.Generator) -> Tensor:
@@ -163,9 +185,7 @@ def ablation(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     def accuracy(silenced: Tensor) -> float:
         x = hidden.clone()
         x[:, silenced] = 0
-        for layer in rest:
-            x = layer(x)
-        return _accuracy(x, labels)
+        return _accuracy(_through(rest, x), labels)
 
     units = torch.randperm(hidden.shape[1], generator=generator(seed, Stream.NOISE, index=2))
     for share in ABLATED:
