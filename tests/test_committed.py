@@ -63,7 +63,7 @@ def test_results_have_a_row_for_every_run() -> None:
 def test_what_the_readme_says_was_found_is_what_the_tables_say(name: str) -> None:
     """Dropout makes the test accuracy worse in all three, and clearly so."""
     params = load_params(PROJECT / "params.yaml")
-    results = read_results(PROJECT / "reports" / "results", name, params.experiments[name])
+    results = read_results(PROJECT / "reports", name, params.experiments[name])
     (effect,) = effects(results, "test/accuracy")
     assert effect.difference.high < 0
     claims = load_claims(PROJECT / "claims.yaml", params.experiments)

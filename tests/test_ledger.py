@@ -1,16 +1,17 @@
 """The ledger's rule on data whose truth is known."""
 
 import math
-from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import experiment
 
-from dropout_bench.analysis.claims import Check, Claim, Claims
+from dropout_bench.analysis.claims import Check, Claim
 from dropout_bench.analysis.ledger import Verdict, judged, ledger, measure, of_difference, of_trend
 from dropout_bench.analysis.results import Results
+from dropout_bench.analysis.simulation import simulate
+from dropout_bench.analysis.statistics import holm_adjusted
 from dropout_bench.errors import BenchError
 
 LEVEL = 0.05
@@ -26,46 +27,6 @@ def claim(*checks: Check) -> Claim:
     return Claim(source="someone", says="so", experiment="e", checks=checks)
 
 
-def simulated(
-    effects: list[float], random: np.random.Generator, seeds: int = SEEDS
-) -> dict[str, Verdict]:
-    """One ledger: a claim "higher" for each true effect, in units of the spread over seeds."""
-    claims, measured = {}, {}
-    for number, effect in enumerate(effects):
-        name = f"claim{number}"
-        claims[name] = claim(check())
-        values = random.normal(effect, 1.0, seeds)
-        measured[name] = (of_difference(check(), values),)
-    return {entry.name: entry.verdict for entry in judged(claims, measured, LEVEL)}
-
-
-def false_share(verdicts: list[Verdict], effects: list[float]) -> float:
-    """Share of the decided claims that were decided wrongly: supported without an effect, say."""
-    decided = wrong = 0
-    for verdict, effect in zip(verdicts, effects, strict=True):
-        if verdict is Verdict.INCONCLUSIVE:
-            continue
-        decided += 1
-        wrong += not (effect > 0 if verdict is Verdict.SUPPORTED else effect < 0)
-    return wrong / decided if decided else 0.0
-
-
-def simulate(effects: list[float], ledgers: int) -> tuple[float, float]:
-    """Return the mean share of false verdicts, and of true effects found, over many ledgers."""
-    random = np.random.default_rng(11)
-    shares, found = [], []
-    for _ in range(ledgers):
-        verdicts = list(simulated(effects, random).values())
-        shares.append(false_share(verdicts, effects))
-        right = {True: Verdict.SUPPORTED, False: Verdict.CONTRADICTED}
-        found.append(
-            [v is right[e > 0] for v, e in zip(verdicts, effects, strict=True) if e] or [True]
-        )
-    return float(np.mean(shares)), float(np.mean(found))
-
-
-NOTHING = [0.0] * 34
-MIXED = [0.0] * 14 + [2.0] * 14 + [-2.0] * 6
 LEDGERS = (
     pytest.param(40, id="40 ledgers"),
     pytest.param(1000, id="1000 ledgers", marks=pytest.mark.slow),
@@ -74,18 +35,26 @@ LEDGERS = (
 
 @pytest.mark.parametrize("ledgers", LEDGERS)
 def test_without_any_effect_false_verdicts_stay_below_the_level(ledgers: int) -> None:
-    false, _ = simulate(NOTHING, ledgers)
-    assert false <= LEVEL + 4 * math.sqrt(LEVEL / ledgers)
+    nothing = simulate(0.0, real=0, nothing=35, ledgers=ledgers, seeds=SEEDS)
+    assert nothing.false <= LEVEL + 4 * math.sqrt(LEVEL / ledgers)
 
 
 @pytest.mark.parametrize("ledgers", LEDGERS)
-def test_with_effects_false_verdicts_stay_below_the_level_and_effects_are_found(
+def test_among_effects_false_verdicts_stay_below_the_level_and_effects_are_found(
     ledgers: int,
 ) -> None:
     """Effects of two standard deviations, as large as most that we see: nearly all are found."""
-    false, found = simulate(MIXED, ledgers)
-    assert false <= LEVEL + 4 * math.sqrt(LEVEL / ledgers / 5)
-    assert found > 0.95
+    mixed = simulate(2.0, real=20, nothing=15, ledgers=ledgers, seeds=SEEDS)
+    assert mixed.false <= LEVEL + 4 * math.sqrt(LEVEL / ledgers / 5)
+    assert mixed.found > 0.95
+
+
+def test_holm_finds_nothing_at_ten_seeds_whatever_the_effect() -> None:
+    """2 / 2¹⁰ > 0.05 / 35: why the ledger controls the share of false verdicts instead."""
+    hopeless = simulate(9.0, real=35, nothing=0, ledgers=2, seeds=SEEDS, correction=holm_adjusted)
+    assert hopeless.found == 0
+    found = simulate(9.0, real=35, nothing=0, ledgers=2, seeds=12, correction=holm_adjusted)
+    assert found.found == 1
 
 
 @pytest.mark.parametrize(
@@ -141,12 +110,10 @@ def test_an_inconclusive_claim_says_how_many_seeds_it_would_need() -> None:
     values = random.normal(0.3, 1.0, SEEDS)
     (entry,) = judged({"c": claim(check())}, {"c": [of_difference(check(), values)]}, LEVEL)
     assert entry.verdict is Verdict.INCONCLUSIVE
-    needed = math.ceil(entry.seeds_needed)
-    again = Counter(
-        simulated([float(values.mean() / values.std(ddof=1))], random, seeds=needed)["claim0"]
-        for _ in range(60)
-    )
-    assert again[Verdict.SUPPORTED] / 60 == pytest.approx(0.8, abs=0.2)
+    needed = entry.seeds_needed
+    effect = float(abs(values.mean()) / values.std(ddof=1))
+    enough = simulate(effect, real=1, nothing=0, ledgers=100, seeds=math.ceil(needed))
+    assert enough.found == pytest.approx(0.8, abs=0.15)
 
 
 @pytest.fixture
@@ -202,6 +169,5 @@ def test_checks_are_measured_on_the_tables(results: Results) -> None:
 
 
 def test_a_claim_about_a_figure_that_is_not_there_is_an_error(results: Results) -> None:
-    claims = Claims(claims={"c": claim(check(metric="test/los"))})
     with pytest.raises(BenchError, match=r"claims\.c: e has no figure 'test/los'"):
-        ledger(claims, {"e": results})
+        ledger({"c": claim(check(metric="test/los"))}, LEVEL, {"e": results})

@@ -111,6 +111,7 @@ class Claim(Strict):
         experiment: the experiment that tests it.
         checks: all of these must hold.
         because: why this metric, this margin, this experiment: written before the numbers.
+        contradicts: names of claims that cannot be true if this one is.
     """
 
     source: str
@@ -118,6 +119,7 @@ class Claim(Strict):
     experiment: str
     checks: Annotated[tuple[Check, ...], Field(min_length=1)]
     because: str = ""
+    contradicts: tuple[str, ...] = ()
 
 
 ClaimName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
@@ -130,6 +132,7 @@ class Claims(Strict):
     sources: dict[str, str] = Field(default_factory=dict)
     published: dict[str, Published] = Field(default_factory=dict)
     claims: dict[ClaimName, Claim] = Field(default_factory=dict)
+    timed: dict[ClaimName, Claim] = Field(default_factory=dict)
 
 
 def load_claims(path: Path, experiments: Mapping[str, Experiment]) -> Claims:
@@ -148,8 +151,12 @@ def load_claims(path: Path, experiments: Mapping[str, Experiment]) -> Claims:
             _named(f"{here}.cell", "cell", figure.cell, cells)
             for epoch, _ in figure.values():
                 _within(here, epoch, name, experiment)
-    for name, claim in claims.claims.items():
-        place = f"{path}: claims.{name}"
+    places = {f"claims.{name}": claim for name, claim in claims.claims.items()}
+    places |= {f"timed.{name}": claim for name, claim in claims.timed.items()}
+    for name, claim in places.items():
+        place = f"{path}: {name}"
+        for other in claim.contradicts:
+            _named(f"{place}.contradicts", "claim", other, claims.claims)
         _named(f"{place}.source", "source", claim.source, claims.sources)
         experiment = _named(f"{place}.experiment", "experiment", claim.experiment, experiments)
         cells = {cell.label: cell for cell in experiment.cells()}

@@ -14,14 +14,14 @@ two-sided, and these are corrected together by Benjamini and Hochberg's false di
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from dropout_bench.analysis import statistics
-from dropout_bench.analysis.claims import Check, Claim, Claims
+from dropout_bench.analysis.claims import Check, Claim
 from dropout_bench.analysis.results import Figures, Results
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.errors import BenchError
@@ -82,6 +82,26 @@ class Measured:
                 return low > margin or high < -margin
 
     @property
+    def towards_the_claim(self) -> Interval:
+        """The interval as seen from the claim's bound, in standard deviations of the values.
+
+        Above 0 is the claim's side. For "equal" it is the nearer of the two bounds.
+        """
+        mean, low, high = self.interval
+        margin = self.check.margin
+        sd = float(self.values.std(ddof=1)) or math.nan
+        match self.check.direction:
+            case "higher" | "rising":
+                seen = (mean - margin, low - margin, high - margin)
+            case "lower" | "falling":
+                seen = (-margin - mean, -margin - high, -margin - low)
+            case "equal" if mean >= 0:
+                seen = (margin - mean, margin - high, margin - low)
+            case _:
+                seen = (margin + mean, margin + low, margin + high)
+        return Interval(*(value / sd for value in seen))
+
+    @property
     def seeds_needed(self) -> float:
         """How many seeds the observed spread and distance from the bound would need."""
         mean = self.interval.mean
@@ -115,6 +135,11 @@ class Entry:
     p: float
     corrected: float
     verdict: Verdict
+
+    @property
+    def weakest(self) -> Measured:
+        """The check that decides: the one with the largest p for the claim."""
+        return max(self.measured, key=lambda measured: measured.for_it)
 
     @property
     def seeds(self) -> int:
@@ -184,18 +209,21 @@ def of_trend(check: Check, table: Figures) -> Measured:
     return Measured(check, slopes, interval, for_it, against_it)
 
 
-def ledger(claims: Claims, results: Mapping[str, Results]) -> list[Entry]:
+def ledger(
+    claims: Mapping[str, Claim], level: float, results: Mapping[str, Results]
+) -> list[Entry]:
     """Give every claim its verdict.
 
     Args:
-        claims: ``claims.yaml``.
+        claims: the claims by name.
+        level: level of the verdicts.
         results: the tables by experiment.
 
     Raises:
         BenchError: a claim asks for a figure that its experiment does not have.
     """
     measured = {}
-    for name, claim in claims.claims.items():
+    for name, claim in claims.items():
         try:
             tables = results[claim.experiment]
             measured[name] = tuple(measure(check, tables) for check in claim.checks)
@@ -203,11 +231,14 @@ def ledger(claims: Claims, results: Mapping[str, Results]) -> list[Entry]:
             raise BenchError(
                 f"claims.yaml: claims.{name}: {claim.experiment} has no figure {error}"
             ) from error
-    return judged(claims.claims, measured, claims.level)
+    return judged(claims, measured, level)
 
 
 def judged(
-    claims: Mapping[str, Claim], measured: Mapping[str, Sequence[Measured]], level: float
+    claims: Mapping[str, Claim],
+    measured: Mapping[str, Sequence[Measured]],
+    level: float,
+    correction: Callable[[Sequence[float]], list[float]] = statistics.false_discovery_adjusted,
 ) -> list[Entry]:
     """Correct over all claims, and apply the rule."""
     if not claims:
@@ -217,13 +248,7 @@ def judged(
         support = max(check.for_it for check in checks)
         contradict = min(1.0, len(checks) * min(check.against_it for check in checks))
         p_values[name] = min(1.0, 2 * min(support, contradict))
-    corrected = dict(
-        zip(
-            p_values,
-            statistics.false_discovery_adjusted(list(p_values.values())),
-            strict=True,
-        )
-    )
+    corrected = dict(zip(p_values, correction(list(p_values.values())), strict=True))
     return [
         Entry(
             name,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ class Results:
         measures: a row a run, metric and place; see :mod:`dropout_bench.evaluation.measures`.
         confusion: a row a cell, true class and predicted class.
         versions: what it was computed with.
+        timings: a row a run: how long its training took; no part of the results.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Results:
     measures: pd.DataFrame
     confusion: pd.DataFrame
     versions: dict[str, str]
+    timings: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def of(self, cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
         """Return a cell's rows of a table, by seed."""
@@ -78,6 +80,7 @@ class Results:
                 - ``deviation/test/loss`` and the like: distance from the mean over seeds;
                 - ``epochs-to/train/loss`` and the like: epochs until the curve is at ``at`` or
                   below, between epochs by a straight line; one more than there are if it never is;
+                - ``log-seconds``: natural logarithm of the seconds per epoch;
                 - a metric of ``measures.csv``, such as ``masks/accuracy``, with ``at``.
             at: place of a measure, or level to reach.
             epoch: epoch of a curve, from 1.
@@ -105,6 +108,10 @@ class Results:
             return np.array(
                 [_epochs_to(curve, at if at is not None else np.nan) for curve in curves]
             )
+        if metric == "log-seconds":
+            rows = self.of(cell, self.timings)
+            logarithms: Figures = np.log((rows["seconds"] / rows["epochs"]).to_numpy(dtype=float))
+            return logarithms
         if metric in self.runs:
             return np.array(self.values(cell, metric, epoch))
         rows = self.of(cell, self.measures)
@@ -133,12 +140,14 @@ def read_table(path: Path) -> pd.DataFrame:
     return table.fillna({name: "" for name in TEXTS if name in table})
 
 
-def read_results(folder: Path, name: str, experiment: Experiment) -> Results:
-    """Read the tables of an experiment.
+def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
+    """Read the tables of an experiment, in ``reports/results`` and ``reports/timings``.
 
     Raises:
         BenchError: a table is missing or is not of the runs that ``params.yaml`` asks for.
     """
+    folder = reports / "results"
+    times = reports / "timings" / f"{name}.csv"
     try:
         tables = {table: read_table(folder / name / f"{table}.csv") for table in TABLES}
         versions = json.loads((folder / name / "versions.json").read_text())
@@ -153,4 +162,5 @@ def read_results(folder: Path, name: str, experiment: Experiment) -> Results:
         raise BenchError(
             f"{folder / name / 'runs.csv'}: its runs are not those of params.yaml; run: dvc repro"
         )
-    return Results(name, experiment, versions=versions, **tables)
+    timings = read_table(times) if times.is_file() else pd.DataFrame()
+    return Results(name, experiment, versions=versions, timings=timings, **tables)

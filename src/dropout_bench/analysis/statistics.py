@@ -150,6 +150,21 @@ def false_discovery_adjusted(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """Adjust p values so that any false one at all is below a level with at most that probability.
+
+    Source: Holm 1979, *A simple sequentially rejective multiple test procedure*. Not used for the
+    verdicts: at 10 seeds no p is small enough for it. The report shows what it would have found.
+    """
+    order = np.argsort(p_values)
+    factors = len(p_values) - np.arange(len(p_values))
+    steps = np.maximum.accumulate(np.asarray(p_values)[order] * factors)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(steps, 1.0)
+    result: list[float] = adjusted.tolist()
+    return result
+
+
 def seeds_needed(values: Values, distance: float) -> float:
     """Return how many seeds would tell the mean from a bound, at the observed spread.
 

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dropout_bench.analysis.ledger import Entry, Verdict
 from dropout_bench.analysis.results import Results
 from dropout_bench.params import Cell
 from dropout_bench.report.tables import Comparison
@@ -123,3 +124,37 @@ def _compare(
     panel.invert_yaxis()
     split, _, name = metric.partition("/")
     panel.set(xlabel=f"{SPLIT_NAMES[split]} {AXES[name]}")
+
+
+VERDICT_COLOURS = {
+    Verdict.SUPPORTED: COLOURS[0],
+    Verdict.CONTRADICTED: COLOURS[1],
+    Verdict.INCONCLUSIVE: "#888888",
+}
+
+
+def ledger(entries: Sequence[Entry], path: Path) -> None:
+    """Draw every claim's deciding check, in standard deviations over seeds, on the claim's side.
+
+    What is drawn is the distance of the mean from the bound that the claim has to pass, divided by
+    the standard deviation of the differences: right of 0 the claim holds.
+    """
+    order = sorted(entries, key=lambda entry: (list(Verdict).index(entry.verdict), entry.name))
+    with plt.rc_context(STYLE):
+        figure, panel = plt.subplots(figsize=(7, 0.6 + 0.2 * len(order)), layout="constrained")
+        for place, entry in enumerate(order):
+            mean, low, high = entry.weakest.towards_the_claim
+            colour = VERDICT_COLOURS[entry.verdict]
+            panel.plot([low, high], [place] * 2, color=colour, lw=2, label=str(entry.verdict))
+            panel.plot(mean, place, "o", color=colour, ms=4)
+        panel.axvline(0, color="black", lw=0.8)
+        panel.set_xscale("symlog", linthresh=1)
+        panel.set_yticks(range(len(order)), [entry.name for entry in order], fontsize=8)
+        panel.invert_yaxis()
+        panel.set(xlabel="distance from the claim's bound (standard deviations over seeds)")
+        handles, labels = panel.get_legend_handles_labels()
+        by_label = dict(zip(labels, handles, strict=True))
+        figure.legend(
+            by_label.values(), by_label.keys(), loc="outside lower center", ncols=len(by_label)
+        )
+        _save(figure, path)

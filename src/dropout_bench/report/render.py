@@ -3,11 +3,14 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from dropout_bench.analysis.claims import Claims
+from dropout_bench.analysis.ledger import ledger
 from dropout_bench.analysis.results import read_results
+from dropout_bench.analysis.simulation import powers
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment
 from dropout_bench.report import figures, tables
@@ -15,6 +18,8 @@ from dropout_bench.report import figures, tables
 REPORT = "report.md"
 FIGURES = "figures"
 TIMINGS = "timings"
+MOST_CURVES = 5
+"""More cells than these are too many for one figure of learning curves."""
 
 
 def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path) -> Path:
@@ -38,19 +43,26 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
     for folder in results_folder.glob("*"):
         if folder.is_dir() and folder.name not in experiments:
             shutil.rmtree(folder)
-    results = [
-        read_results(results_folder, name, experiment) for name, experiment in experiments.items()
-    ]
-    sections = []
+    results = [read_results(reports, name, experiment) for name, experiment in experiments.items()]
+    by_name = {result.name: result for result in results}
+    entries = ledger(claims.claims, claims.level, by_name)
+    timed = all(not by_name[claim.experiment].timings.empty for claim in claims.timed.values())
+    sections: list[dict[str, Any]] = []
     with whole_folder(reports / FIGURES) as folder:
         for result in results:
             published = claims.published.get(result.name)
             compared = tables.comparisons(result, published) if published else []
-            figures.learning_curves(result, folder / f"{result.name}-curves.png")
+            if len(result.experiment.cells()) <= MOST_CURVES:
+                figures.learning_curves(result, folder / f"{result.name}-curves.png")
             if compared:
                 path = folder / f"{result.name}-published.png"
                 figures.published_beside_ours(result, compared, path)
-            sections.append({"results": result, "published": published, "compared": compared})
+            title = published.title if published else result.name.replace("-", " ").capitalize()
+            sections.append(
+                {"title": title, "results": result, "published": published, "compared": compared}
+            )
+        if entries:
+            figures.ledger(entries, folder / "ledger.png")
     environment = jinja2.Environment(  # noqa: S701 (Markdown, from our own tables)
         loader=jinja2.PackageLoader("dropout_bench.report", "."),
         undefined=jinja2.StrictUndefined,
@@ -59,6 +71,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         keep_trailing_newline=True,
     )
     context = {
+        "most_curves": MOST_CURVES,
         "sections": sections,
         "effects": tables.effects,
         "mean_and_sd": tables.mean_and_sd,
@@ -66,7 +79,17 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         "percent": tables.percent,
         "timings": tables.timings,
         "versions": {key: value for result in results for key, value in result.versions.items()},
-        "timings_folder": reports / TIMINGS,
+        "entries": entries,
+        "powers": powers(claims, entries) if entries else [],
+        "level": claims.level,
+        "sources": claims.sources,
+        "timed": ledger(claims.timed, claims.level, by_name) if timed else [],
+        "effect": tables.effect,
+        "told": tables.told,
+        "anchors": {
+            section["results"].name: section["title"].lower().replace(" ", "-")
+            for section in sections
+        },
     }
     for name in (REPORT, f"{TIMINGS}.md"):
         text = environment.get_template(f"{name}.jinja").render(context)

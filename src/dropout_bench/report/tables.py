@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from dropout_bench.analysis.claims import Published
-from dropout_bench.analysis.results import Results, read_table
+from dropout_bench.analysis.claims import Check, Published
+from dropout_bench.analysis.ledger import Measured
+from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
 from dropout_bench.params import Cell
 
@@ -112,12 +112,11 @@ class Timing:
     published_ratio: float | None
 
 
-def timings(results: Results, folder: Path, published: Published | None) -> list[Timing]:
+def timings(results: Results, published: Published | None) -> list[Timing]:
     """Read the times of an experiment's runs; ratios to no dropout are paired by seed."""
-    path = folder / f"{results.name}.csv"
-    if not path.is_file():
+    table = results.timings
+    if table.empty:
         return []
-    table = read_table(path)
     times = {
         figure.cell: figure.value
         for figure in (published.figures if published else ())
@@ -151,3 +150,37 @@ def effects(results: Results, metric: str) -> list[Effect]:
             pairs = zip(results.values(cell, metric), results.values(base, metric), strict=True)
             found.append(Effect(cell, metric, mean_interval([a - b for a, b in pairs])))
     return found
+
+
+def effect(measured: Measured) -> str:
+    """Write what was measured for a check: a difference with its interval, in its unit."""
+    check = measured.check
+    if check.direction in {"rising", "falling"}:
+        unit, scale, digits = " (Kendall's τ)", 1.0, 2
+    elif check.metric.endswith("accuracy") or check.metric.startswith(_FRACTIONS):
+        unit, scale, digits = " points", 100.0, 2
+    else:
+        unit, scale, digits = "", 1.0, 3
+    mean, low, high = (scale * value for value in measured.interval)
+    return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
+
+
+_FRACTIONS = ("corruption/", "sensitivity/", "ablation/", "activations/zeros")
+
+
+def told(check: Check) -> str:
+    """Write a check as a phrase: ``test/accuracy: dropout 0.5 higher than standard``."""
+    place = f" at {check.at:g}" if check.at is not None else ""
+    place += f", epoch {check.epoch}" if check.epoch else ""
+    what = f"{'gain in ' if check.gain else ''}{check.metric}{place}"
+    if isinstance(check.of, tuple):
+        return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}"
+    other = (
+        check.than
+        if check.than is not None
+        else f"at {check.than_at:g}"
+        if check.than_at is not None
+        else 0
+    )
+    than = "to" if check.direction == "equal" else "than"
+    return f"{what}: {check.of} {check.direction} {than} {other}"

@@ -1,0 +1,117 @@
+"""Ledgers on made-up data whose truth is known: how often the rule errs, and what it finds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dropout_bench.analysis import statistics
+from dropout_bench.analysis.claims import Check, Claim, Claims
+from dropout_bench.analysis.ledger import Entry, Verdict, judged, of_difference
+
+_CHECK = Check.model_validate({"metric": "made up", "of": "a", "than": "b", "is": "higher"})
+_CLAIM = Claim(source="nobody", says="a is higher than b", experiment="none", checks=(_CHECK,))
+
+POWER_LEDGERS = 100
+"""Simulated ledgers for each line of the report's table of power."""
+
+Correction = Callable[[Sequence[float]], list[float]]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of many simulated ledgers.
+
+    Attributes:
+        effect: true effects, in standard deviations over seeds.
+        seeds: seeds of each claim.
+        false: mean share of wrong verdicts among the verdicts that were not "inconclusive".
+        found: mean share of the true effects that got their verdict: the power.
+    """
+
+    effect: float
+    seeds: int
+    false: float
+    found: float
+
+
+def simulate(
+    effect: float,
+    real: int,
+    nothing: int,
+    ledgers: int,
+    seeds: int,
+    level: float = 0.05,
+    correction: Correction = statistics.false_discovery_adjusted,
+) -> Simulated:
+    """Judge many ledgers of claims "higher", of normal differences with a standard deviation of 1.
+
+    Args:
+        effect: size of the real effects; half of them point the claim's way, half the other.
+        real: number of claims with an effect.
+        nothing: number of claims without any.
+        ledgers: number of ledgers.
+        seeds: seeds of each claim.
+        level: level of the verdicts.
+        correction: how p values are corrected over a ledger.
+    """
+    truth = [effect] * (real - real // 2) + [-effect] * (real // 2) + [0.0] * nothing
+    claims = {f"claim{number}": _CLAIM for number in range(len(truth))}
+    right = {1.0: Verdict.SUPPORTED, -1.0: Verdict.CONTRADICTED, 0.0: Verdict.INCONCLUSIVE}
+    random = np.random.default_rng(2014)
+    false, found = [], []
+    for _ in range(ledgers):
+        measured = {
+            name: (of_difference(_CHECK, random.normal(mean, 1.0, seeds)),)
+            for name, mean in zip(claims, truth, strict=True)
+        }
+        entries = judged(claims, measured, level, correction)
+        correct = [
+            entry.verdict is right[float(np.sign(mean))]
+            for entry, mean in zip(entries, truth, strict=True)
+        ]
+        decided = [entry.verdict is not Verdict.INCONCLUSIVE for entry in entries]
+        wrong = sum(d and not c for d, c in zip(decided, correct, strict=True))
+        false.append(wrong / max(1, sum(decided)))
+        found.append(sum(correct[:real]) / max(1, real))
+    return Simulated(effect, seeds, float(np.mean(false)), float(np.mean(found)))
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a ledger of this size finds and gets wrong, by the size of the effects.
+
+    Attributes:
+        effect: size of the true effects, in standard deviations over seeds.
+        false: mean share of wrong verdicts.
+        found: share of the effects found, with the false discovery rate controlled.
+        found_by_holm: the same with Holm's correction.
+    """
+
+    effect: float
+    false: float
+    found: float
+    found_by_holm: float
+
+
+def powers(
+    claims: Claims, entries: Sequence[Entry], effects: Sequence[float] = (0.0, 0.5, 1.0, 1.5, 2.0)
+) -> list[Power]:
+    """Simulate ledgers like this one: as many claims and seeds, half of the claims with an effect.
+
+    Args:
+        claims: ``claims.yaml``.
+        entries: the ledger.
+        effects: sizes of the effects.
+    """
+    real = len(entries) // 2
+    seeds = min(entry.seeds for entry in entries)
+    rows = []
+    for effect in effects:
+        kinds = (real, len(entries) - real) if effect else (0, len(entries))
+        ours, holm = (
+            simulate(effect, *kinds, POWER_LEDGERS, seeds, claims.level, correction)
+            for correction in (statistics.false_discovery_adjusted, statistics.holm_adjusted)
+        )
+        rows.append(Power(effect, ours.false, ours.found, holm.found))
+    return rows
