@@ -66,9 +66,10 @@ def sweep(
         missing = {job.name: job for job in jobs if store.get(identities[job].key, needed) is None}
         logs = (root / "logs" / name).resolve()
         logs.mkdir(parents=True, exist_ok=True)
+        # Seed by seed, so that runs that are compared are trained at about the same time.
         calls = {
             call: (identities[job], source, logs, call, experiment.keep_every_epoch)
-            for call, job in missing.items()
+            for call, job in sorted(missing.items(), key=lambda item: item[1].run.seed)
         }
         with engine.Progress(title, len(jobs), reused=len(jobs) - len(missing)) as progress:
             for call, outcome in engine.done(client, _train, calls, progress):
