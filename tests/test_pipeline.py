@@ -37,13 +37,42 @@ PUBLISHED = {
     ],
 }
 
+COMPARED = {"of": "dropout 0.5", "than": "standard"}
+CLAIMS = {
+    "published": {"small": PUBLISHED},
+    "sources": {"nobody": "a made-up source"},
+    "claims": {
+        "fits-less": {
+            "source": "nobody",
+            "says": "With dropout the training loss stays higher.",
+            "experiment": "small",
+            "contradicts": ["fits-more"],
+            "checks": [COMPARED | {"metric": "train/loss", "is": "higher"}],
+        },
+        "fits-more": {
+            "source": "nobody",
+            "says": "With dropout the training loss is lower.",
+            "experiment": "small",
+            "checks": [COMPARED | {"metric": "train/loss", "epoch": 1, "is": "lower"}],
+        },
+    },
+    "timed": {
+        "as-fast": {
+            "source": "nobody",
+            "says": "It takes as long.",
+            "experiment": "small",
+            "checks": [COMPARED | {"metric": "log-seconds", "is": "equal", "margin": 2.0}],
+        }
+    },
+}
+
 
 def write_project(root: Path, **experiments: object) -> Path:
     (root / "data" / "raw").mkdir(parents=True)
     make_dataset(root / "data" / "raw" / "mnist")
     named = {name.replace("_", "-"): settings for name, settings in experiments.items()}
     YAML().dump({"experiments": named}, root / "params.yaml")
-    YAML().dump({"published": {"small": PUBLISHED}}, root / "claims.yaml")
+    YAML().dump(CLAIMS, root / "claims.yaml")
     return root
 
 
@@ -153,8 +182,13 @@ def test_tables_are_tidy(project: Path) -> None:
 def test_the_report_tells_what_the_tables_hold(project: Path) -> None:
     text = (project / "reports" / "report.md").read_text()
     assert "of 3 published figures" in text
+    assert "Of 2 claims about dropout" in text
+    assert "Against each other" in text
+    assert "With dropout the training loss stays higher." in text
     assert "**no**" in text
-    for picture in ("small-curves", "small-published", "layerwise-curves"):
+    assert "It takes as long." in (project / "reports" / "timings.md").read_text()
+    assert "It takes as long." not in text
+    for picture in ("ledger", "small-curves", "small-published", "layerwise-curves"):
         assert f"figures/{picture}.png" in text
         assert (project / "reports" / "figures" / f"{picture}.png").stat().st_size > 10_000
     assert "seconds" not in text

@@ -89,7 +89,7 @@ class Measured:
         """
         mean, low, high = self.interval
         margin = self.check.margin
-        sd = float(self.values.std(ddof=1)) or math.nan
+        sd = float(self.values.std(ddof=1)) or 1.0
         match self.check.direction:
             case "higher" | "rising":
                 seen = (mean - margin, low - margin, high - margin)

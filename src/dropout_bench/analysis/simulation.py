@@ -1,5 +1,6 @@
 """Ledgers on made-up data whose truth is known: how often the rule errs, and what it finds."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,12 +8,12 @@ import numpy as np
 
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.claims import Check, Claim, Claims
-from dropout_bench.analysis.ledger import Entry, Verdict, judged, of_difference
+from dropout_bench.analysis.ledger import Entry, Measured, Verdict, judged, of_difference
 
 _CHECK = Check.model_validate({"metric": "made up", "of": "a", "than": "b", "is": "higher"})
 _CLAIM = Claim(source="nobody", says="a is higher than b", experiment="none", checks=(_CHECK,))
 
-POWER_LEDGERS = 100
+POWER_LEDGERS = 50
 """Simulated ledgers for each line of the report's table of power."""
 
 Correction = Callable[[Sequence[float]], list[float]]
@@ -55,16 +56,12 @@ def simulate(
         level: level of the verdicts.
         correction: how p values are corrected over a ledger.
     """
-    truth = [effect] * (real - real // 2) + [-effect] * (real // 2) + [0.0] * nothing
+    truth = (effect,) * (real - real // 2) + (-effect,) * (real // 2) + (0.0,) * nothing
     claims = {f"claim{number}": _CLAIM for number in range(len(truth))}
     right = {1.0: Verdict.SUPPORTED, -1.0: Verdict.CONTRADICTED, 0.0: Verdict.INCONCLUSIVE}
-    random = np.random.default_rng(2014)
     false, found = [], []
-    for _ in range(ledgers):
-        measured = {
-            name: (of_difference(_CHECK, random.normal(mean, 1.0, seeds)),)
-            for name, mean in zip(claims, truth, strict=True)
-        }
+    for one in _measured(truth, ledgers, seeds):
+        measured = {name: (claim,) for name, claim in zip(claims, one, strict=True)}
         entries = judged(claims, measured, level, correction)
         correct = [
             entry.verdict is right[float(np.sign(mean))]
@@ -75,6 +72,15 @@ def simulate(
         false.append(wrong / max(1, sum(decided)))
         found.append(sum(correct[:real]) / max(1, real))
     return Simulated(effect, seeds, float(np.mean(false)), float(np.mean(found)))
+
+
+@functools.lru_cache(maxsize=1)  # judged twice: by each of two corrections
+def _measured(truth: tuple[float, ...], ledgers: int, seeds: int) -> list[list[Measured]]:
+    random = np.random.default_rng(2014)
+    return [
+        [of_difference(_CHECK, random.normal(mean, 1.0, seeds)) for mean in truth]
+        for _ in range(ledgers)
+    ]
 
 
 @dataclass(frozen=True)
