@@ -261,6 +261,7 @@ def test_a_scheduler_that_dies_is_told_and_what_is_finished_is_kept(
     assert contents(root / "runs") == undisturbed
 
 
+@pytest.mark.slow
 def test_no_scheduler_at_the_address_is_told(tmp_path: Path) -> None:
     root = write_project(tmp_path / "p", long=LONG)
     said = bench(root, "train", "long", "--scheduler", "tcp://127.0.0.1:9", status=1)

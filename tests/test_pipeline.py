@@ -195,6 +195,7 @@ def test_the_report_tells_what_the_tables_hold(project: Path) -> None:
     assert "| 1.00 s |" in (project / "reports" / "timings.md").read_text()
 
 
+@pytest.mark.slow
 def test_training_and_report_do_without_the_test_set(project: Path, tmp_path: Path) -> None:
     root = write_project(tmp_path / "p", small=SETTINGS)
     for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
