@@ -86,6 +86,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         "timed": ledger(claims.timed, claims.level, by_name) if timed else [],
         "effect": tables.effect,
         "told": tables.told,
+        "costs": tables.costs,
         "anchors": {
             section["results"].name: section["title"].lower().replace(" ", "-")
             for section in sections

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -184,3 +185,24 @@ def told(check: Check) -> str:
     )
     than = "to" if check.direction == "equal" else "than"
     return f"{what}: {check.of} {check.direction} {than} {other}"
+
+
+class Cost(NamedTuple):
+    """Seconds of training that an experiment takes: all of its runs, and those that are new."""
+
+    all: float
+    new: float
+
+
+def costs(results: Results, seen: list[str]) -> Cost:
+    """Add up the times of an experiment's runs.
+
+    Args:
+        results: the experiment.
+        seen: keys of the runs of earlier experiments; this one's are added.
+    """
+    identity = [*results.experiment.cells()[0].row(), "seed"]
+    seconds = results.runs.merge(results.timings, on=identity)[["key", "seconds"]]
+    new = seconds[~seconds["key"].isin(seen)]
+    seen += seconds["key"].tolist()
+    return Cost(float(seconds["seconds"].sum()), float(new["seconds"].sum()))
