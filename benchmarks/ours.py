@@ -35,7 +35,7 @@ def experiment(arguments: argparse.Namespace) -> Experiment:
             "train_size": arguments.train_size,
             "validation": 0.0,
             "normalise": {"mean": MEAN, "sd": SD},
-            "hidden": arguments.hidden,
+            "hidden": list(arguments.hidden),
             "variants": ["dropout"],
             "dropout": [DROPOUT],
             "learning_rate": LEARNING_RATE,
