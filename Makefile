@@ -62,7 +62,7 @@ format: $(READY) ## mend what lint can mend by itself
 	@ruff format .
 
 tensorboard: $(READY) ## learning curves and hyper-parameters in the browser
-	@tensorboard --logdir logs
+	@dropout-bench tensorboard
 
 lock: ## pin the newest dependencies that fit together in requirements.lock
 	@rm -rf $(VENV).lock

@@ -211,6 +211,27 @@ def runs(
     )
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def tensorboard(context: typer.Context) -> None:
+    """Open TensorBoard on all runs; its own options may follow, such as --port 6007.
+
+    Curves of a training under way are there as it goes. Runs that were not trained here and now,
+    since the run store or DVC's cache had them, are filled in first, and so are test figures.
+    """
+    from dropout_bench.evaluation.tables import log_test_figures
+    from dropout_bench.training.store import RunStore, default_store
+    from dropout_bench.training.sweep import restore_logs
+
+    root, params = _params()
+    store = RunStore(default_store(root))
+    for reports, experiments in (("reports", params.experiments), ("reports/demo", params.demo)):
+        for name, experiment in experiments.items():
+            restore_logs(name, experiment, root, store)
+            log_test_figures(name, experiment, root / "logs", root / reports / "results")
+    command = Path(sys.executable).with_name("tensorboard")
+    os.execv(command, ["tensorboard", "--logdir", str(root / "logs"), *context.args])  # noqa: S606
+
+
 @app.command()
 def demo() -> None:
     """Run the experiments of params.yaml's section demo, from data to a report of their own.

@@ -62,11 +62,14 @@ def workers(
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
-        "distributed.logging.distributed": "error",
+        # A worker has one job and no queue: if it dies, no other job is blamed with the one it did.
+        "distributed.scheduler.worker-saturation": 1.0,
         # A job computes on its core for seconds: what Dask measures meanwhile is time lost.
         "distributed.worker.profile.enabled": False,
         "distributed.admin.tick.interval": "500ms",
     }
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told by us, once
     with dask.config.set(settings):
         if address:
             try:

@@ -98,8 +98,7 @@ def evaluate_experiment(
             evaluations[call] = outcome
     with whole_folder(results / name) as folder:
         _write_tables(folder, name, experiment, jobs.values(), evaluations, root)
-    for call, job in jobs.items():
-        _log_test_figures(root / "logs" / name / call, job.run, evaluations[call].final)
+    log_test_figures(name, experiment, root / "logs", results)
 
 
 def _call(run: Run, folder: Path, experiment: Experiment, source: Source) -> tuple[Any, ...]:
@@ -197,16 +196,31 @@ def _summary(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str,
     return summary
 
 
-def _log_test_figures(folder: Path, run: Run, figures: Mapping[str, float]) -> None:
-    """Add a run's test figures to its TensorBoard events, for the HPARAMS tab."""
-    suffix = ".evaluated"
-    for earlier in folder.glob(f"*{suffix}"):
+def log_test_figures(name: str, experiment: Experiment, logs: Path, results: Path) -> None:
+    """Add the test figures of ``runs.csv`` to the runs' TensorBoard events, for the HPARAMS tab."""
+    path = results / name / "runs.csv"
+    if not path.is_file():
+        return
+    # The rows are in the order of the jobs.
+    rows = pd.read_csv(path).to_dict("records")
+    for job, row in zip(experiment.jobs(), rows, strict=False):
+        folder = logs / name / job.name
+        evaluated = max((file.stat().st_mtime for file in folder.glob(f"*{_EVALUATED}")), default=0)
+        if folder.is_dir() and evaluated < path.stat().st_mtime:
+            _log(folder, int(row["epochs"]), {str(k): v for k, v in row.items()})
+
+
+_EVALUATED = ".evaluated"
+
+
+def _log(folder: Path, step: int, figures: Mapping[str, float]) -> None:
+    for earlier in folder.glob(f"*{_EVALUATED}"):
         earlier.unlink()
     values = [
         Summary.Value(tag=name, simple_value=value)
         for name, value in figures.items()
         if name.startswith("test/")
     ]
-    writer = EventFileWriter(str(folder), filename_suffix=suffix)
-    writer.add_event(Event(wall_time=time.time(), step=run.epochs, summary=Summary(value=values)))
+    writer = EventFileWriter(str(folder), filename_suffix=_EVALUATED)
+    writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
     writer.close()

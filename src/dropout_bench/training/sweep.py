@@ -139,6 +139,16 @@ def _write(folder: Path, identity: Identity, result: RunResult, epochs: tuple[st
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
 
 
+def restore_logs(name: str, experiment: Experiment, root: Path, store: RunStore) -> None:
+    """Give every run of an experiment its TensorBoard events, where DVC had no need to train it."""
+    for job in experiment.jobs():
+        about = run_folder(root / "runs", name, job) / ABOUT
+        if about.is_file():
+            key = str(json.loads(about.read_text())["key"])
+            if (result := store.get(key)) is not None:
+                _restore_events(root / "logs" / name / job.name, key, result)
+
+
 def _restore_events(folder: Path, key: str, result: RunResult) -> None:
     """Give a run that was trained elsewhere, or earlier, its TensorBoard events back."""
     written_for = folder / "key"
