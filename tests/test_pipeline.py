@@ -11,6 +11,12 @@ import pandas as pd
 import pytest
 from conftest import make_dataset
 from ruamel.yaml import YAML
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from dropout_bench.evaluation.tables import log_test_figures
+from dropout_bench.params import load_params
+from dropout_bench.training.store import RunStore
+from dropout_bench.training.sweep import restore_logs
 
 SETTINGS = {
     "dataset": "mnist",
@@ -219,6 +225,41 @@ def test_edits_train_only_what_they_add(project: Path, tmp_path: Path) -> None:
     stale = bench(root, "report", status=1)
     assert "reports/results/small/runs.csv" in stale
     assert "dvc repro" in stale
+
+
+def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    said = bench(root, "runs")
+    assert "small/dropout/dropout=0.5/seed=1" in said
+    assert "layerwise/dropout/dropout=0.5+0.3/seed=0" in said
+    assert "6 runs, " in said
+    assert "0 of them" in said
+    shared = [line for line in said.splitlines() if "standard" in line and "seed=0" in line]
+    assert len(shared) == 2, "a run that two experiments need has both names"
+    YAML().dump({"experiments": {"small": SETTINGS | {"seeds": [0]}}}, root / "params.yaml")
+    (root / "run-store" / "f00").mkdir()
+    assert "7 runs, " in bench(root, "runs")
+    assert "5 of them" in bench(root, "runs", "--prune")
+    assert "2 runs, " in bench(root, "runs")
+    assert len(list((root / "run-store").iterdir())) == 2
+
+
+def test_tensorboard_s_events_come_back_where_nothing_was_trained(
+    project: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    shutil.rmtree(root / "logs")
+    experiment = load_params(root / "params.yaml").experiments["small"]
+    for _ in range(2):
+        restore_logs("small", experiment, root, RunStore(root / "run-store"))
+        log_test_figures("small", experiment, root / "logs", root / "reports" / "results")
+    for job in experiment.jobs():
+        folder = root / "logs" / "small" / job.name
+        assert len(list(folder.glob("events.*"))) == 2
+        tags = EventAccumulator(str(folder)).Reload().Tags()["scalars"]
+        assert {"train/loss", "val/accuracy", "test/loss", "test/accuracy"} <= set(tags)
 
 
 def test_failing_runs_are_told_with_parameters_and_trace(tmp_path: Path) -> None:
