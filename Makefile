@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo test test-slow bench bench-quick lint format tensorboard lock clean
+.PHONY: help setup repro demo paper test test-slow bench bench-quick lint format tensorboard lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,6 +33,9 @@ repro: $(READY) ## the main job: data, training, evaluation, report
 		echo "This was the demo, not the report of the pipeline (reports/report.md)."; \
 		exit 1; \
 	fi
+
+paper: $(READY) ## an hour on 2 cores: the large network of the 2014 paper, a report of its own
+	@dropout-bench paper
 
 demo: $(READY) ## under a minute, without network: small digits, a report of their own
 	@dropout-bench demo

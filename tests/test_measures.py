@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import one_run
 from sklearn.metrics import confusion_matrix
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from dropout_bench.data.modules import Subset, shifted, subset_of
 from dropout_bench.evaluation import measures
@@ -125,6 +126,27 @@ def test_gradients_are_those_of_torch_without_noise(raw: Path) -> None:
         assert rows["gradients/norm", number] == pytest.approx(expected, rel=1e-4)
     ratio = rows["gradients/norm", 1] / rows["gradients/norm", 2]
     assert rows["gradients/ratio", 1] == pytest.approx(ratio)
+
+
+def test_the_reliability_diagram_adds_up_to_accuracy_and_calibration_error(raw: Path) -> None:
+    run = one_run(epochs=4)
+    rows = measured("reliability", run, raw)
+    network, data, weights = trained(run, raw)
+    middles = sorted({at for _, at in rows})
+    table = {
+        name: np.array([rows[f"reliability/{name}", at] for at in middles])
+        for name in ("accuracy", "confidence", "share")
+    }
+    assert table["share"].sum() == pytest.approx(1)
+    clean = evaluate(run, raw, weights, {}).final["test/accuracy"]
+    assert (table["share"] * table["accuracy"]).sum() == pytest.approx(clean)
+    with torch.inference_mode():
+        logits = network(data.floats(data.test_images))
+    expected = multiclass_calibration_error(
+        logits.softmax(1), data.test_labels, 10, n_bins=measures.RELIABILITY_BINS, norm="l1"
+    )
+    error = (table["share"] * np.abs(table["accuracy"] - table["confidence"])).sum()
+    assert error == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_calibration_and_confusion_are_those_of_their_definitions(raw: Path) -> None:

@@ -2,13 +2,14 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 import torch
 from conftest import one_run
 from safetensors.torch import load
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from dropout_bench.models.base import MLP
 from dropout_bench.models.dropout import Dropout
@@ -137,11 +138,23 @@ def test_a_step_with_a_penalty_is_the_textbook_s(option: dict[str, Any]) -> None
         gradient = gradient + option["l2"] * before
     expected = before - 1e-3 * gradient / (gradient.abs() + 1e-8)
     expected -= 1e-3 * option.get("weight_decay", 0.0) * before
-    optimizer = model.configure_optimizers()
+    optimizer = cast("torch.optim.Optimizer", model.configure_optimizers())
     loss = torch.nn.functional.cross_entropy(model(IMAGES), torch.arange(32) % 10)
     (loss + model.penalty()).backward()
     optimizer.step()
     torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-6)
+
+
+def test_the_step_size_decays_in_a_straight_line_that_ends_after_the_last_epoch(raw: Path) -> None:
+    seen: dict[float, None] = {}
+
+    def watch(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        seen[round(optimizer.param_groups[0]["lr"], 6)] = None
+
+    hook = register_optimizer_step_pre_hook(watch)
+    train(one_run(learning_rate=0.01, learning_rate_decay="linear", epochs=4), raw)
+    hook.remove()
+    assert list(seen) == [0.01, 0.0075, 0.005, 0.0025]
 
 
 def test_early_stopping_ends_when_the_validation_loss_no_longer_falls(raw: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -160,8 +161,8 @@ def report() -> None:
     from dropout_bench.report.render import render
 
     root, params = _params()
-    claims = load_claims(root / "claims.yaml", params.experiments)
-    path = render(params.experiments, claims, root / "reports")
+    claims = load_claims(root / "claims.yaml", params.all_experiments)
+    path = render(params.experiments, claims.about(params.experiments), root / "reports")
     typer.echo(f"report: {path}")
 
 
@@ -189,10 +190,7 @@ def runs(
         with contextlib.suppress(BenchError):
             digests[name] = idx.verified_digest(root / "data" / "raw" / name)
     store = RunStore(default_store(root))
-    needs = {
-        entry: needed_by(entry, {**params.experiments, **params.demo}, digests)
-        for entry in store.entries()
-    }
+    needs = {entry: needed_by(entry, params.all_experiments, digests) for entry in store.entries()}
     table = Table("key", "needed by", "age", "size", box=None)
     for entry, names in needs.items():
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
@@ -224,10 +222,14 @@ def tensorboard(context: typer.Context) -> None:
 
     root, params = _params()
     store = RunStore(default_store(root))
-    for reports, experiments in (("reports", params.experiments), ("reports/demo", params.demo)):
+    for folder, experiments in (
+        ("reports", params.experiments),
+        ("reports/demo", params.demo),
+        ("reports/paper", params.paper),
+    ):
         for name, experiment in experiments.items():
             restore_logs(name, experiment, root, store)
-            log_test_figures(name, experiment, root / "logs", root / reports / "results")
+            log_test_figures(name, experiment, root / "logs", root / folder / "results")
     command = Path(sys.executable).with_name("tensorboard")
     os.execv(command, ["tensorboard", "--logdir", str(root / "logs"), *context.args])  # noqa: S606
 
@@ -239,19 +241,43 @@ def demo() -> None:
     They use scikit-learn's 8×8 digits, which come with the package: no network is needed. The
     digits are no stand-in for MNIST; the report is in reports/demo/ and says what it is about.
     """
-    from dropout_bench.analysis.claims import Claims
+    root, params = _params()
+    _apart(root, params, params.demo, root / "reports" / "demo")
+
+
+@app.command()
+def paper(scheduler: Scheduler = None, workers: Workers = None) -> None:
+    """Run the experiments of params.yaml's section paper, from data to a report of their own.
+
+    They train the large network of the paper that introduced dropout: about an hour on two cores,
+    too much for the pipeline. The report is in reports/paper/.
+    """
+    root, params = _params()
+    _apart(root, params, params.paper, root / "reports" / "paper", scheduler, workers)
+
+
+def _apart(
+    root: Path,
+    params: Params,
+    experiments: Mapping[str, Experiment],
+    reports: Path,
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> None:
+    """Run experiments that are no part of the pipeline, and report them by themselves."""
+    from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data import sources
     from dropout_bench.evaluation.tables import evaluate_experiment
     from dropout_bench.report.render import render
 
-    root, params = _params()
-    reports = root / "reports" / "demo"
-    for name, experiment in params.demo.items():
+    claims = load_claims(root / "claims.yaml", params.all_experiments).about(experiments)
+    for name, experiment in experiments.items():
         sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
         source = _source(root, params, experiment)
-        _train(root, name, experiment, source, reports)
-        evaluate_experiment(name, experiment, root, source, reports / "results")
-    path = render(params.demo, Claims(), reports)
+        _train(root, name, experiment, source, reports, scheduler, workers)
+        results = reports / "results"
+        evaluate_experiment(name, experiment, root, source, results, scheduler, workers)
+    path = render(experiments, claims, reports)
     typer.echo(f"report: {path}")
 
 

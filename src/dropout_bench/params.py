@@ -72,8 +72,17 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 OptionsName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
 
 
-Measure = Literal["masks", "corruption", "activations", "ablation", "gradients"]
-"""What an experiment may measure of each trained network, besides loss and accuracy."""
+Measure = Literal[
+    "masks",
+    "corruption",
+    "activations",
+    "ablation",
+    "gradients",
+    "reliability",
+    "features",
+    "examples",
+]
+"""What an experiment may measure of its trained networks, besides loss and accuracy."""
 
 
 class Strict(BaseModel):
@@ -111,6 +120,8 @@ class Options(Strict):
         patience: training ends when the validation loss has not fallen for so many epochs.
         input_noise: standard deviation of noise on the normalised pixels, in training.
         shift: training images are moved at random by up to so many pixels.
+        learning_rate_decay: ``none``, or ``linear``: the step size falls from epoch to epoch,
+            towards 0 after the last one.
     """
 
     weight_decay: NotNegative = 0.0
@@ -120,6 +131,7 @@ class Options(Strict):
     patience: PositiveInt | None = None
     input_noise: NotNegative = 0.0
     shift: Annotated[int, Field(ge=0, lt=8, strict=True)] = 0
+    learning_rate_decay: Literal["none", "linear"] = "none"
 
 
 class Cell(Strict):
@@ -222,6 +234,7 @@ class Experiment(Options):
     variant is the network without dropout, which stands in, once, for all of its kind.
     """
 
+    question: str = ""
     dataset: str
     classes: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=2)] = "all"
     train_size: Annotated[
@@ -496,14 +509,27 @@ class Params(Strict):
     defaults: dict[str, Any] = {}
     experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]
     demo: dict[ExperimentName, Experiment] = {}
+    paper: dict[ExperimentName, Experiment] = {}
+
+    @property
+    def all_experiments(self) -> dict[str, Experiment]:
+        """The experiments of all sections."""
+        return {**self.experiments, **self.demo, **self.paper}
+
+    @model_validator(mode="after")
+    def _own_names(self) -> Self:
+        names = [*self.experiments, *self.demo, *self.paper]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: in two sections; give each a name of its own")
+        return self
 
     def experiment(self, name: str) -> Experiment:
-        """Return one experiment, from ``experiments`` or ``demo``.
+        """Return one experiment, from any section.
 
         Raises:
             BenchError: there is none of this name.
         """
-        known = {**self.demo, **self.experiments}
+        known = self.all_experiments
         if name not in known:
             raise BenchError(f'{self.file}: no experiment "{name}"; {did_you_mean(name, known)}')
         return known[name]

@@ -1,6 +1,6 @@
 """``claims.yaml`` as typed, validated values: what the sources published."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -133,6 +133,16 @@ class Claims(Strict):
     published: dict[str, Published] = Field(default_factory=dict)
     claims: dict[ClaimName, Claim] = Field(default_factory=dict)
     timed: dict[ClaimName, Claim] = Field(default_factory=dict)
+
+    def about(self, experiments: Container[str]) -> Self:
+        """Return those about some experiments."""
+        return self.model_copy(
+            update={
+                "published": {k: v for k, v in self.published.items() if k in experiments},
+                "claims": {k: v for k, v in self.claims.items() if v.experiment in experiments},
+                "timed": {k: v for k, v in self.timed.items() if v.experiment in experiments},
+            }
+        )
 
 
 def load_claims(path: Path, experiments: Mapping[str, Experiment]) -> Claims:

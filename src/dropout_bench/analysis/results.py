@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from dropout_bench.errors import BenchError
 from dropout_bench.params import Cell, Experiment
 
-TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options"), str)
+TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options", "kind", "pixels"), str)
 """Columns that are texts, also where they look like numbers."""
 
-TABLES = ("runs", "curves", "measures", "confusion")
+TABLES = ("runs", "curves", "measures", "confusion", "pictures")
 
 Figures = NDArray[np.float64]
 
@@ -31,6 +31,7 @@ class Results:
         curves: a row a run and epoch.
         measures: a row a run, metric and place; see :mod:`dropout_bench.evaluation.measures`.
         confusion: a row a cell, true class and predicted class.
+        pictures: a row a picture; see :mod:`dropout_bench.evaluation.pictures`.
         versions: what it was computed with.
         timings: a row a run: how long its training took; no part of the results.
     """
@@ -41,6 +42,7 @@ class Results:
     curves: pd.DataFrame
     measures: pd.DataFrame
     confusion: pd.DataFrame
+    pictures: pd.DataFrame
     versions: dict[str, str]
     timings: pd.DataFrame = field(default_factory=pd.DataFrame)
 

@@ -27,6 +27,8 @@ STRENGTHS = {
 }
 ABLATED = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SINGLE_UNITS = 50
+RELIABILITY_BINS = 10
+FEATURES = 24
 HISTOGRAM = torch.arange(0.0, 5.25, 0.25)
 
 
@@ -217,10 +219,43 @@ def gradients(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     yield "gradients/ratio", 1, norms[0] / norms[-1]
 
 
+@torch.inference_mode()
+def reliability(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
+    """Accuracy by confidence on the test images, as reliability diagrams show it.
+
+    The confidence, the largest predicted probability, is put into ten bins of equal width. At the
+    middle of each that is not empty: accuracy, mean confidence, and share of the images (Guo et
+    al. 2017, section 2).
+    """
+    images, labels = _test_set(data)
+    confidence, predicted = network(data.floats(images)).softmax(1).double().max(1)
+    right = (predicted == labels).double()
+    bins = (confidence * RELIABILITY_BINS).long().clamp_max(RELIABILITY_BINS - 1)
+    for number in bins.unique().tolist():
+        inside, middle = bins == number, (number + 0.5) / RELIABILITY_BINS
+        yield "reliability/accuracy", middle, float(right[inside].mean())
+        yield "reliability/confidence", middle, float(confidence[inside].mean())
+        yield "reliability/share", middle, float(inside.double().mean())
+
+
+def first_weights(network: MLP) -> list[bytes]:
+    """Draw the weights into the first units of the first hidden layer: a byte a pixel.
+
+    128 is a weight of 0; all units share a scale, on which the largest is 255 or 1. Which units
+    are drawn is not chosen: they are the first in the layer.
+    """
+    weights = network.hidden_weights[0].detach()[:FEATURES]
+    drawn = 128 + 127 * weights / weights.abs().max()
+    return [bytes(row) for row in drawn.round().to(torch.uint8).tolist()]
+
+
 MEASURES: dict[Measure, Callable[[MLP, Subset, int], Iterator[Row]]] = {
     "masks": masks,
     "corruption": corruption,
     "activations": activations,
     "ablation": ablation,
     "gradients": gradients,
+    "reliability": reliability,
 }
+"""Those that give rows; for "features" and "examples" see :mod:`dropout_bench.evaluation.pictures`.
+"""

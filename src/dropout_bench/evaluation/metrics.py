@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import (
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
-from dropout_bench.evaluation.measures import MEASURES
+from dropout_bench.evaluation.measures import MEASURES, first_weights
 from dropout_bench.evaluation.tables import Evaluation
 from dropout_bench.models.base import MLP
 from dropout_bench.params import Measure, Run
@@ -67,7 +67,14 @@ def evaluate(
         final=final,
         by_epoch=by_epoch,
         confusion=confusion.tolist(),
-        measured=[row for name in measures for row in MEASURES[name](network, data, run.seed)],
+        measured=[
+            row
+            for name in measures
+            if name in MEASURES
+            for row in MEASURES[name](network, data, run.seed)
+        ],
+        predicted=bytes(logits.argmax(1).tolist()) if "examples" in measures else b"",
+        features=first_weights(network) if "features" in measures else [],
     )
 
 

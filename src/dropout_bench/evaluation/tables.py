@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
+from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Job, Measure, Run
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
@@ -37,6 +38,8 @@ class Evaluation:
         by_epoch: test figures of the weights after each epoch, by epoch; empty unless kept.
         confusion: number of test images by true class and predicted class.
         measured: (metric, at, value) of what the experiment measures besides.
+        predicted: predicted class of each test image, a byte each; empty unless asked for.
+        features: weights into hidden units as images, a byte a pixel; empty unless asked for.
     """
 
     parameters: int
@@ -44,6 +47,8 @@ class Evaluation:
     by_epoch: dict[int, dict[str, float]]
     confusion: list[list[int]]
     measured: list[tuple[str, float, float]]
+    predicted: bytes = b""
+    features: Sequence[bytes] = ()
 
 
 def _evaluate(
@@ -98,6 +103,16 @@ def evaluate_experiment(
             evaluations[call] = outcome
     with whole_folder(results / name) as folder:
         _write_tables(folder, name, experiment, jobs.values(), evaluations, root)
+        pictures = [
+            *features(experiment, {job: evaluations[call].features for call, job in jobs.items()}),
+            *examples(
+                experiment,
+                {job: evaluations[call].predicted for call, job in jobs.items()},
+                source.raw,
+            ),
+        ]
+        columns = [*experiment.cells()[0].row(), *PICTURE_COLUMNS]
+        _to_csv(pd.DataFrame(pictures, columns=columns), folder / "pictures.csv")
     log_test_figures(name, experiment, root / "logs", results)
 
 

@@ -7,8 +7,10 @@ from typing import cast
 import lightning as L
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import LinearLR, LRScheduler
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.aggregation import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
@@ -44,6 +46,8 @@ class MLP(L.LightningModule):
         l1: factor λ of an L1 penalty λ · Σ |w| of the weights of the linear maps.
         max_norm: largest Euclidean norm c of the weights into a hidden unit; longer ones are
             shortened to it after each step (Srivastava et al. 2014, section 5.1).
+        learning_rate_decay: ``none``, or ``linear``: in epoch e of E the step size is
+            learning_rate · (1 − (e − 1) / E).
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class MLP(L.LightningModule):
         l2: float = 0.0,
         l1: float = 0.0,
         max_norm: float | None = None,
+        learning_rate_decay: str = "none",
     ) -> None:
         super().__init__()
         self.full_rates = (input_dropout, *dropout)
@@ -68,6 +73,7 @@ class MLP(L.LightningModule):
         self.l2 = l2
         self.l1 = l1
         self.max_norm = max_norm
+        self.learning_rate_decay = learning_rate_decay
         # One training_step takes a chunk of batches and steps the optimiser after each.
         self.automatic_optimization = False
         with torch.random.fork_rng(devices=()):
@@ -145,15 +151,24 @@ class MLP(L.LightningModule):
         metrics["accuracy"].update(logits, labels)
         self.log_dict(metrics, on_step=False, on_epoch=True)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def on_train_epoch_end(self) -> None:
+        """Lower the step size, if it is to decay."""
+        if schedule := cast("LRScheduler | None", self.lr_schedulers()):
+            schedule.step()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam (Kingma and Ba 2015) with its usual moments, all parameters in one fused step."""
-        return torch.optim.Adam(
+        adam = torch.optim.Adam(
             self.parameters(),
             self.learning_rate,
             weight_decay=self.weight_decay or self.l2,
             decoupled_weight_decay=self.weight_decay > 0,
             fused=True,
         )
+        if self.learning_rate_decay == "none":
+            return adam
+        epochs = self.trainer.max_epochs or 1
+        return [adam], [LinearLR(adam, start_factor=1.0, end_factor=0.0, total_iters=epochs)]
 
 
 def _metrics(split: str, classes: int) -> MetricCollection:

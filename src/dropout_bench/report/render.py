@@ -13,17 +13,16 @@ from dropout_bench.analysis.results import read_results
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment
-from dropout_bench.report import figures, tables
+from dropout_bench.report import figures, html, tables
 
 REPORT = "report.md"
+HTML = "report.html"
 FIGURES = "figures"
 TIMINGS = "timings"
-MOST_CURVES = 5
-"""More cells than these are too many for one figure of learning curves."""
 
 
 def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path) -> Path:
-    """Write ``report.md`` and ``figures/`` from the tables in ``reports/results``.
+    """Write ``report.md``, ``report.html`` and ``figures/`` from the tables in ``reports/results``.
 
     Results of experiments that ``params.yaml`` no longer has are removed. Beside the report,
     ``timings.md`` shows the times in ``reports/timings``, which are no part of the results.
@@ -52,14 +51,18 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         for result in results:
             published = claims.published.get(result.name)
             compared = tables.comparisons(result, published) if published else []
-            if len(result.experiment.cells()) <= MOST_CURVES:
-                figures.learning_curves(result, folder / f"{result.name}-curves.png")
             if compared:
                 path = folder / f"{result.name}-published.png"
                 figures.published_beside_ours(result, compared, path)
             title = published.title if published else result.name.replace("-", " ").capitalize()
             sections.append(
-                {"title": title, "results": result, "published": published, "compared": compared}
+                {
+                    "title": title,
+                    "results": result,
+                    "published": published,
+                    "compared": compared,
+                    "drawn": figures.of_experiment(result, folder),
+                }
             )
         if entries:
             figures.ledger(entries, folder / "ledger.png")
@@ -71,7 +74,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         keep_trailing_newline=True,
     )
     context = {
-        "most_curves": MOST_CURVES,
+        "most_curves": figures.MOST_CURVES,
         "sections": sections,
         "effects": tables.effects,
         "mean_and_sd": tables.mean_and_sd,
@@ -87,12 +90,13 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         "effect": tables.effect,
         "told": tables.told,
         "costs": tables.costs,
-        "anchors": {
-            section["results"].name: section["title"].lower().replace(" ", "-")
-            for section in sections
-        },
+        "seeds": tables.seeds,
+        "by_class": tables.by_class,
+        "anchors": {section["results"].name: html.anchor(section["title"]) for section in sections},
     }
     for name in (REPORT, f"{TIMINGS}.md"):
         text = environment.get_template(f"{name}.jinja").render(context)
         (reports / name).write_text(text, encoding="utf-8")
+    page = html.page((reports / REPORT).read_text(encoding="utf-8"), reports)
+    (reports / HTML).write_text(page, encoding="utf-8")
     return reports / REPORT

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from dropout_bench.analysis.claims import Check, Published
-from dropout_bench.analysis.ledger import Measured
+from dropout_bench.analysis.ledger import Entry, Measured
 from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
 from dropout_bench.params import Cell
@@ -151,6 +151,20 @@ def effects(results: Results, metric: str) -> list[Effect]:
             pairs = zip(results.values(cell, metric), results.values(base, metric), strict=True)
             found.append(Effect(cell, metric, mean_interval([a - b for a, b in pairs])))
     return found
+
+
+def by_class(results: Results, cell: Cell) -> list[float]:
+    """Return the share of each class's test images that is classified correctly, over all seeds."""
+    rows = cell.rows_of(results.confusion)
+    right = rows[rows["true"] == rows["predicted"]].set_index("true")["images"]
+    shares: list[float] = (right / rows.groupby("true")["images"].sum()).tolist()
+    return shares
+
+
+def seeds(entries: Sequence[Entry]) -> str:
+    """Write with how many seeds claims were tested: ``10``, or ``5 to 10``."""
+    counts = sorted({entry.seeds for entry in entries})
+    return " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
 
 
 def effect(measured: Measured) -> str:

@@ -54,6 +54,7 @@ def network_of(run: Run) -> MLP:
         l2=run.l2,
         l1=run.l1,
         max_norm=run.max_norm,
+        learning_rate_decay=run.learning_rate_decay,
     )
 
 
@@ -164,6 +165,7 @@ def _hyperparameters(run: Run) -> dict[str, str | float]:
         "dropout": rates_text(run.dropout),
         "input_dropout": run.input_dropout,
         "learning_rate": run.learning_rate,
+        "learning_rate_decay": run.learning_rate_decay,
         "weight_decay": run.weight_decay,
         "l2": run.l2,
         "l1": run.l1,
