@@ -132,7 +132,8 @@ def results() -> Results:
             for at in (0.0, 50.0):
                 value = 0.9 + at / 1000 + place
                 measures.append({**row, "metric": "masks/accuracy", "at": at, "value": value})
-    tables = {"runs": runs, "curves": curves, "measures": measures, "confusion": []}
+    tables = {"runs": runs, "curves": curves, "measures": measures}
+    tables |= {"confusion": [], "pictures": []}
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     return Results("e", asked, versions={}, **frames)
 

@@ -435,6 +435,8 @@ class Experiment(Options):
 
     def without_dropout(self, cell: Cell) -> Cell | None:
         """Return the cell that differs in having no dropout; None where there is none."""
+        if not any((*cell.dropout, cell.input_dropout)):
+            return None
         base = self._cell(
             WITHOUT_DROPOUT.get(cell.variant, "standard"),
             (0.0,) * len(cell.hidden),
@@ -443,7 +445,7 @@ class Experiment(Options):
             cell.train_size,
             cell.options,
         )
-        return base if base != cell and base in self.cells() else None
+        return base if base in self.cells() else None
 
     def jobs(self) -> list[Job]:
         """Expand the experiment into its runs, cell by cell, seed by seed."""

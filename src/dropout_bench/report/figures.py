@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dropout_bench.analysis.ledger import Entry, Verdict
@@ -127,15 +127,17 @@ def error_over_rate(results: Results, path: Path) -> None:
         line = sorted(
             (cell for cell in cells if cell.input_dropout == pixels), key=lambda c: c.dropout
         )
-        style = {
-            "marker": MARKERS[place],
-            "color": (BLUE, GREEN, PURPLE)[place % 3],
-            "label": f"{100 * pixels:g} % of the pixels dropped",
-        }
         rates = [cell.dropout[0] for cell in line]
-        _with_bars(axes[0], rates, [_error(results, cell) for cell in line], **style)
+        errors = [_error(results, cell) for cell in line]
         gaps = [_percent(results.figures(cell, "gap/accuracy")) for cell in line]
-        _with_bars(axes[1], rates, gaps, **style)
+        for panel, intervals in zip(axes, (errors, gaps), strict=True):
+            means = [interval.mean for interval in intervals]
+            style = ("-", "--", ":")[place % 3]
+            label = f"{100 * pixels:g} % of the pixels dropped"
+            panel.plot(rates, means, style, color="#777777", lw=1.2, label=label)
+            for cell, rate, interval in zip(line, rates, intervals, strict=True):
+                marker = MARKERS[place % len(MARKERS)]
+                _with_bars(panel, [rate], [interval], color=colour_of(cell), marker=marker)
     axes[0].set(xlabel="dropout rate of the hidden layers", ylabel="test error (%)")
     axes[1].set(
         xlabel="dropout rate of the hidden layers", ylabel="training − test accuracy (points)"
@@ -362,7 +364,7 @@ def confusion(results: Results, path: Path) -> None:
     cells = results.experiment.cells()
     labels = results.experiment.resolved_classes
     side = 1.9 if len(labels) <= 4 else 3
-    figure, axes = _panels(len(cells), side * len(cells), side + 0.5, sharey=True)
+    figure, axes = _panels(len(cells), side * len(cells), side + 1.1, sharey=True)
     for panel, cell in zip(axes, cells, strict=True):
         images = cell.rows_of(results.confusion).pivot_table(
             index="true", columns="predicted", values="images"
@@ -395,56 +397,66 @@ def _pictures(results: Results, cell: Cell, kind: str) -> list[Any]:
     return list(rows[rows["kind"] == kind].sort_values("number").itertuples())
 
 
-def _pixels(results: Results, text: str) -> Any:
-    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(results.experiment.source.shape)
-
-
-def _parts(figure: Figure, rows: int) -> list[SubFigure]:
-    return list(np.ravel(np.array(figure.subfigures(rows, 1), dtype=object)))
+def _side_by_side(results: Results, pictures: Sequence[Any], gap: int) -> Any:
+    """Put pictures into one row, as floats, with gaps that are not drawn between them."""
+    padded = [
+        np.pad(
+            np.frombuffer(bytes.fromhex(picture.pixels), np.uint8)
+            .reshape(results.experiment.source.shape)
+            .astype(float),
+            gap // 2,
+            constant_values=np.nan,
+        )
+        for picture in pictures
+    ]
+    return np.hstack(padded)
 
 
 def first_layer(results: Results, path: Path) -> None:
     """Draw the weights into units of the first hidden layer: orange above 0, purple below."""
     cells = results.experiment.cells()
     columns = 12
-    count = len(_pictures(results, cells[0], "feature"))
-    rows_each = -(-count // columns)
-    figure = plt.figure(figsize=(8, (0.68 * rows_each + 0.3) * len(cells)), layout="constrained")
-    for part, cell in zip(_parts(figure, len(cells)), cells, strict=True):
-        part.suptitle(cell.label, fontsize=9)
-        panels = part.subplots(rows_each, columns, squeeze=False).flat
-        for panel in panels:
-            panel.set_axis_off()
-        for panel, picture in zip(panels, _pictures(results, cell, "feature"), strict=False):
-            panel.imshow(_pixels(results, picture.pixels), cmap="PuOr_r", vmin=1, vmax=255)
+    pictures = [_pictures(results, cell, "feature") for cell in cells]
+    rows = -(-max(map(len, pictures)) // columns)
+    figure, axes = plt.subplots(
+        len(cells), 1, figsize=(8, (0.7 * rows + 0.3) * len(cells)), layout="constrained"
+    )
+    for panel, cell, drawn in zip(np.ravel(axes), cells, pictures, strict=True):
+        parts = [drawn[first : first + columns] for first in range(0, len(drawn), columns)]
+        montage = np.vstack([_side_by_side(results, part, gap=2) for part in parts])
+        panel.imshow(montage, cmap="PuOr_r", vmin=1, vmax=255)
+        panel.set_axis_off()
+        panel.set_title(cell.label, fontsize=9)
     _save(figure, path)
 
 
 def examples(results: Results, path: Path) -> None:
     """Draw the test images on which networks with and without dropout differ most."""
-    cells = [
-        cell
-        for cell in results.experiment.cells()
-        if _pictures(results, cell, "right with dropout")
-    ]
+    kinds = ("right with dropout", "right without dropout")
+    cells = [cell for cell in results.experiment.cells() if _pictures(results, cell, kinds[0])]
     names = results.experiment.source.classes
-    seeds = len(results.experiment.seeds)
-    figure = plt.figure(figsize=(9, 1.45 * len(cells)), layout="constrained")
-    for part, cell in zip(_parts(figure, len(cells)), cells, strict=True):
-        halves = np.ravel(np.array(part.subfigures(1, 2, wspace=0.02), dtype=object))
-        for half, kind in zip(halves, ("right with dropout", "right without dropout"), strict=True):
-            half.suptitle(f"{cell.label}: {kind}", fontsize=8)
+    width = results.experiment.source.shape[1]
+    gap = width // 3
+    figure, axes = plt.subplots(
+        len(cells), 2, figsize=(9, 1.45 * len(cells)), layout="constrained", squeeze=False
+    )
+    for row, cell in zip(axes, cells, strict=True):
+        for panel, kind in zip(row, kinds, strict=True):
             pictures = _pictures(results, cell, kind)
-            for panel, picture in zip(
-                half.subplots(1, len(pictures), squeeze=False).flat, pictures, strict=True
-            ):
-                panel.imshow(_pixels(results, picture.pixels), cmap="gray_r")
-                panel.set_axis_off()
-                right = (int(picture.right_with), int(picture.right_without))
-                panel.set_title(
-                    f"{names[int(picture.true)]},\nnot {names[int(picture.predicted)]}\n"
-                    f"{right[0]}:{right[1]} of {seeds}",
-                    fontsize=5,
+            panel.imshow(_side_by_side(results, pictures, gap), cmap="gray_r")
+            panel.set_axis_off()
+            panel.set_title(f"{cell.label}: {kind}", fontsize=8, pad=24)
+            for place, picture in enumerate(pictures):
+                true, taken = names[int(picture.true)], names[int(picture.predicted)]
+                right = f"{int(picture.right_with)}:{int(picture.right_without)}"
+                middle = (place + 0.5) * (width + 2 * (gap // 2))
+                panel.text(
+                    middle,
+                    0,
+                    f"{true},\nnot {taken}\n{right}",
+                    fontsize=5.5,
+                    ha="center",
+                    va="bottom",
                 )
     _save(figure, path)
 
@@ -569,7 +581,7 @@ KINDS = (
         examples,
         _measures("examples"),
         "The test images on which most seeds differ: in how many of them the network is right, "
-        "with dropout against without.",
+        "with dropout : without.",
     ),
 )
 
