@@ -227,6 +227,24 @@ def test_edits_train_only_what_they_add(project: Path, tmp_path: Path) -> None:
     assert "dvc repro" in stale
 
 
+def test_edits_evaluate_only_what_they_add(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    before = contents(root / "reports" / "results")
+    assert "0 done, 0 running, 0 failed, 4 reused, of 4" in bench(root, "evaluate", "small")
+    assert contents(root / "reports" / "results") == before
+    kept = sorted((root / "run-store").rglob("evaluation-*"))
+    damaged = bytearray(kept[0].read_bytes())
+    damaged[-9] ^= 1
+    kept[0].write_bytes(damaged)
+    said = bench(root, "evaluate", "small") + bench(root, "evaluate", "layerwise")
+    assert said.count(" 1 done, 0 running, 0 failed, 3 reused, of 4") == 1, "only the damaged one"
+    assert contents(root / "reports" / "results") == before
+    measuring = SETTINGS | {"measures": ["reliability"]}
+    YAML().dump({"experiments": {"small": measuring}}, root / "params.yaml")
+    assert "4 done, 0 running, 0 failed, 0 reused, of 4" in bench(root, "evaluate", "small")
+
+
 def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)

@@ -143,15 +143,17 @@ def evaluate(
 ) -> None:
     """Evaluate the trained runs of an experiment and write its tables to reports/results/.
 
-    This is the only command that reads the test set.
+    This is the only command that reads the test set. Evaluations that the run store has are reused.
     """
     from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.training.store import RunStore, default_store
 
     root, params = _params()
     settings = params.experiment(experiment)
     source = _source(root, params, settings)
+    store = RunStore(default_store(root))
     results = root / "reports" / "results"
-    evaluate_experiment(experiment, settings, root, source, results, scheduler, workers)
+    evaluate_experiment(experiment, settings, root, source, store, results, scheduler, workers)
 
 
 @app.command()
@@ -269,14 +271,16 @@ def _apart(
     from dropout_bench.data import sources
     from dropout_bench.evaluation.tables import evaluate_experiment
     from dropout_bench.report.render import render
+    from dropout_bench.training.store import RunStore, default_store
 
+    store = RunStore(default_store(root))
     claims = load_claims(root / "claims.yaml", params.all_experiments).about(experiments)
     for name, experiment in experiments.items():
         sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
         source = _source(root, params, experiment)
         _train(root, name, experiment, source, reports, scheduler, workers)
         results = reports / "results"
-        evaluate_experiment(name, experiment, root, source, results, scheduler, workers)
+        evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
     path = render(experiments, claims, reports)
     typer.echo(f"report: {path}")
 

@@ -30,6 +30,7 @@ from dropout_bench.errors import BenchError
 
 SCHEDULER_VARIABLE = "DROPOUT_BENCH_SCHEDULER"
 _LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
+_PULSE = 60.0  # seconds after which the line is shown again though no job is finished
 _PATIENCE = 10.0  # seconds to wait for a worker before saying so
 
 Result = TypeVar("Result")
@@ -88,7 +89,7 @@ def workers(
                 n_workers=count or cores(),
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port: two sweeps do not meet there
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,
@@ -226,14 +227,19 @@ class Progress:
         self._said = 0.0
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._live = Live(console=self._console, auto_refresh=False)
+        self._over = threading.Event()
+        self._pulse = threading.Thread(target=self._show_signs_of_life, daemon=True)
 
     def __enter__(self) -> "Progress":
         if self._console.is_terminal:
             self._live.start()
         self._show()
+        self._pulse.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._pulse.join()
         self._show(final=True)
         if self._console.is_terminal:
             self._live.stop()
@@ -260,10 +266,14 @@ class Progress:
         elapsed = time.monotonic() - self._since
         finished = self.done + self.failed
         if not finished:
-            return counts
+            return f"{counts} · {elapsed:.0f} s" if self.workers else counts
         rate = finished / elapsed
         remaining = f"{left / rate:.0f} s left" if left else f"{elapsed:.0f} s"
         return f"{counts} · {rate:.2f} runs/s · {remaining}"
+
+    def _show_signs_of_life(self) -> None:
+        while not self._over.wait(_PULSE):
+            self._show()
 
     def _show(self, final: bool = False) -> None:
         if self._console.is_terminal:

@@ -1,5 +1,6 @@
 """The results of an experiment as tidy tables: a row a run, a row an epoch, a summary."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ConfigDict, TypeAdapter
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -20,11 +22,13 @@ from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, feature
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Job, Measure, Run
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
+from dropout_bench.training.store import RunStore, digest_of_code
 from dropout_bench.training.sweep import ABOUT, run_folder
 
 _LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
 CURVES_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
 METRICS = [*CURVES_METRICS, "test/ece", "test/brier"]
+_EVALUATION_CODE = ("evaluation/metrics.py", "evaluation/measures.py")
 _DIGITS = "%.6g"
 
 
@@ -41,6 +45,10 @@ class Evaluation:
         predicted: predicted class of each test image, a byte each; empty unless asked for.
         features: weights into hidden units as images, a byte a pixel; empty unless asked for.
     """
+
+    __pydantic_config__ = ConfigDict(
+        ser_json_bytes="hex", val_json_bytes="hex", ser_json_inf_nan="constants"
+    )
 
     parameters: int
     final: dict[str, float]
@@ -68,17 +76,21 @@ def evaluate_experiment(
     experiment: Experiment,
     root: Path,
     source: Source,
+    store: RunStore,
     results: Path,
     scheduler: str | None = None,
     worker_count: int | None = None,
 ) -> None:
     """Evaluate all runs of an experiment and write its tables to ``results/<name>``.
 
+    An evaluation is kept beside its run in the store, so that an added rate costs its own alone.
+
     Args:
         name: the experiment's name.
         experiment: its runs; their weights are in ``runs/<name>``.
         root: the project's folder.
         source: the experiment's dataset.
+        store: where evaluations are kept, if it has the run.
         results: the folder of all results.
         scheduler: address of a Dask scheduler, if not this machine's own workers.
         worker_count: number of local workers; one per core without it.
@@ -87,20 +99,23 @@ def evaluate_experiment(
         BenchError: weights are missing, or an evaluation failed.
     """
     jobs = {job.name: job for job in experiment.jobs()}
-    calls = {
-        call: _call(job.run, run_folder(root / "runs", name, job), experiment, source)
-        for call, job in jobs.items()
-    }
+    folders = {call: run_folder(root / "runs", name, job) for call, job in jobs.items()}
+    calls = {call: _call(job.run, folders[call], experiment, source) for call, job in jobs.items()}
+    kept = {call: (_key(folders[call]), _kept_as(experiment, calls[call])) for call in jobs}
     evaluations: dict[str, Evaluation] = {}
-    count = min(worker_count or engine.cores(), len(jobs))
-    with (
-        engine.Progress(f"evaluate {name}", len(jobs)) as progress,
-        engine.workers("dropout_bench.evaluation.metrics", scheduler, count) as client,
-    ):
-        for call, outcome in engine.done(client, _evaluate, calls, progress):
-            if not isinstance(outcome, Evaluation):
-                raise BenchError(f"evaluate {name}: {call} failed\n{engine.told(outcome)}")
-            evaluations[call] = outcome
+    for call, place in kept.items():
+        if (content := store.get_beside(*place)) is not None:
+            evaluations[call] = _EVALUATION.validate_json(content)
+    missing = {call: calls[call] for call in jobs if call not in evaluations}
+    count = min(worker_count or engine.cores(), len(missing))
+    with engine.Progress(f"evaluate {name}", len(jobs), reused=len(evaluations)) as progress:
+        if missing:
+            with engine.workers("dropout_bench.evaluation.metrics", scheduler, count) as client:
+                for call, outcome in engine.done(client, _evaluate, missing, progress):
+                    if not isinstance(outcome, Evaluation):
+                        raise BenchError(f"evaluate {name}: {call} failed\n{engine.told(outcome)}")
+                    evaluations[call] = outcome
+                    store.put_beside(*kept[call], _EVALUATION.dump_json(outcome))
     with whole_folder(results / name) as folder:
         _write_tables(folder, name, experiment, jobs.values(), evaluations, root)
         pictures = [
@@ -114,6 +129,24 @@ def evaluate_experiment(
         columns = [*experiment.cells()[0].row(), *PICTURE_COLUMNS]
         _to_csv(pd.DataFrame(pictures, columns=columns), folder / "pictures.csv")
     log_test_figures(name, experiment, root / "logs", results)
+
+
+_EVALUATION = TypeAdapter(Evaluation)
+
+
+def _key(folder: Path) -> str:
+    return str(json.loads((folder / ABOUT).read_text())["key"])
+
+
+def _kept_as(experiment: Experiment, call: tuple[Any, ...]) -> str:
+    """Name an evaluation by all that it depends on, besides what the run's key tells."""
+    _, _, weights, by_epoch, measures = call
+    digest = hashlib.sha256(digest_of_code(*_EVALUATION_CODE).encode())
+    about = [experiment.checkpoint, measures, [version(name) for name in _LIBRARIES]]
+    digest.update(json.dumps(about).encode())
+    for content in (weights, *by_epoch.values()):
+        digest.update(hashlib.sha256(content).digest())
+    return f"evaluation-{digest.hexdigest()[:32]}"
 
 
 def _call(run: Run, folder: Path, experiment: Experiment, source: Source) -> tuple[Any, ...]:

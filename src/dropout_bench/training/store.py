@@ -59,8 +59,13 @@ def library_versions() -> dict[str, str]:
 @cache
 def code_digest(variant: str) -> str:
     """Digest the source code that training a variant depends on (line ends apart)."""
+    return digest_of_code(*_TRAINING_CODE, *_variant_files(variant.replace("-", "_")))
+
+
+def digest_of_code(*names: str) -> str:
+    """Digest source files of this package (line ends apart)."""
     digest = hashlib.sha256()
-    for name in (*_TRAINING_CODE, *_variant_files(variant.replace("-", "_"))):
+    for name in names:
         source = (_PACKAGE / name).read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{name}\0{len(source)}\0".encode() + source)
     return digest.hexdigest()
@@ -199,6 +204,23 @@ class RunStore:
                 (folder / name).write_bytes(content)
             (folder / EVENTS).write_bytes(result.events)
             (folder / _ENTRY).write_text(json.dumps(entry, indent=1))
+
+    def put_beside(self, key: str, name: str, content: bytes) -> None:
+        """Keep what was computed from a run beside it, if the run is here."""
+        folder = self.folder / key
+        if folder.is_dir():
+            unfinished = folder / f".{name}.{os.getpid()}"
+            unfinished.write_bytes(hashlib.sha256(content).digest() + content)
+            unfinished.replace(folder / name)
+
+    def get_beside(self, key: str, name: str) -> bytes | None:
+        """Return what was computed from a run; None if it is not here, or damaged."""
+        try:
+            kept = (self.folder / key / name).read_bytes()
+        except OSError:
+            return None
+        checksum, content = kept[:32], kept[32:]
+        return content if hashlib.sha256(content).digest() == checksum else None
 
     def entries(self) -> list[Entry]:
         """List what is kept, the oldest first; what cannot be read has no identity."""
