@@ -110,6 +110,8 @@ def powers(
         entries: the ledger.
         effects: sizes of the effects.
     """
+    if not entries:
+        return []
     real = len(entries) // 2
     seeds = min(entry.seeds for entry in entries)
     rows = []

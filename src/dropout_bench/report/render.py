@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,9 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
     entries = ledger(claims.claims, claims.level, by_name)
     timed = all(not by_name[claim.experiment].timings.empty for claim in claims.timed.values())
     sections: list[dict[str, Any]] = []
-    with whole_folder(reports / FIGURES) as folder:
+    with whole_folder(reports / FIGURES) as folder, ProcessPoolExecutor() as pool:
+        simulated = pool.submit(powers, claims, entries)
+        drawn = pool.map(figures.of_experiment, results, repeat(folder))
         for result in results:
             published = claims.published.get(result.name)
             compared = tables.comparisons(result, published) if published else []
@@ -61,7 +65,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
                     "results": result,
                     "published": published,
                     "compared": compared,
-                    "drawn": figures.of_experiment(result, folder),
+                    "drawn": next(drawn),
                 }
             )
         if entries:
@@ -83,7 +87,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         "timings": tables.timings,
         "versions": {key: value for result in results for key, value in result.versions.items()},
         "entries": entries,
-        "powers": powers(claims, entries) if entries else [],
+        "powers": simulated.result(),
         "level": claims.level,
         "sources": claims.sources,
         "timed": ledger(claims.timed, claims.level, by_name) if timed else [],
