@@ -149,10 +149,15 @@ def _kept_as(experiment: Experiment, call: tuple[Any, ...]) -> str:
     return f"evaluation-{digest.hexdigest()[:32]}"
 
 
+def evaluated_weights(experiment: Experiment) -> str:
+    """Name the file of the weights that an experiment evaluates."""
+    return BEST if experiment.checkpoint == "best" else LAST
+
+
 def _call(run: Run, folder: Path, experiment: Experiment, source: Source) -> tuple[Any, ...]:
     epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
     try:
-        weights = (folder / (BEST if experiment.checkpoint == "best" else LAST)).read_bytes()
+        weights = (folder / evaluated_weights(experiment)).read_bytes()
         by_epoch = {epoch: (folder / epoch_file(epoch)).read_bytes() for epoch in epochs}
         return run, source, weights, by_epoch, experiment.measures
     except OSError as error:
@@ -187,7 +192,10 @@ def _write_tables(
         }
         seen = pd.read_csv(left / CURVES).to_dict("records")
         row = {**identity, "epochs": len(seen), "parameters": evaluation.parameters}
-        rows.append({**row, **dict.fromkeys(METRICS), **evaluation.final, "key": key})
+        weights = (left / evaluated_weights(experiment)).read_bytes()
+        digest = hashlib.sha256(weights).hexdigest()[:32]
+        figures = {**dict.fromkeys(METRICS), **evaluation.final}
+        rows.append({**row, **figures, "key": key, "weights": digest})
         cell = {**job.cell.row(), "seed": job.run.seed}
         measures += [
             {**cell, "metric": metric, "at": at, "value": value}
@@ -230,17 +238,18 @@ def _to_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _summary(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation over seeds, by cell: ``dvc metrics`` shows them."""
+    """Mean over seeds by cell, for ``dvc metrics diff``: one level, two figures a cell.
+
+    They are rounded to what ten seeds can tell apart: what moves by less is no news.
+    """
     summary: dict[str, dict[str, float]] = {}
     for cell in experiment.cells():
         of_cell = cell.rows_of(table)
-        figures = {}
-        for metric in METRICS:
-            if of_cell[metric].notna().all():
-                figures[f"{metric} mean"] = round(float(of_cell[metric].mean()), 4)
-                if len(of_cell) > 1:
-                    figures[f"{metric} sd"] = round(float(of_cell[metric].std()), 4)
-        summary[cell.label.replace(".", "_")] = figures
+        # DVC reads a dot in a name as a level.
+        summary[cell.label.replace(".", "_")] = {
+            "test accuracy (%)": round(100 * float(of_cell["test/accuracy"].mean()), 2),
+            "test loss": round(float(of_cell["test/loss"].mean()), 3),
+        }
     return summary
 
 

@@ -1,5 +1,6 @@
 """Render the report from the committed tables."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -10,7 +11,7 @@ from typing import Any
 import jinja2
 
 from dropout_bench.analysis.claims import Claims
-from dropout_bench.analysis.ledger import ledger
+from dropout_bench.analysis.ledger import Verdict, ledger
 from dropout_bench.analysis.results import read_results
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.files import whole_folder
@@ -19,6 +20,7 @@ from dropout_bench.report import figures, html, tables
 
 REPORT = "report.md"
 HTML = "report.html"
+METRICS = "metrics.json"
 FIGURES = "figures"
 TIMINGS = "timings"
 
@@ -26,7 +28,7 @@ TIMINGS = "timings"
 def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path) -> Path:
     """Write ``report.md``, ``report.html`` and ``figures/`` from the tables in ``reports/results``.
 
-    Results of experiments that ``params.yaml`` no longer has are removed. Beside the report,
+    ``metrics.json`` counts the verdicts, for ``dvc metrics diff``. Results of experiments that ``params.yaml`` no longer has are removed. Beside the report,
     ``timings.md`` shows the times in ``reports/timings``, which are no part of the results.
 
     Args:
@@ -101,6 +103,11 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
     for name in (REPORT, f"{TIMINGS}.md"):
         text = environment.get_template(f"{name}.jinja").render(context)
         (reports / name).write_text(text, encoding="utf-8")
+    verdicts = [entry.verdict for entry in entries]
+    counts: dict[str, int] = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
+    compared = [comparison for section in sections for comparison in section["compared"]]
+    counts["published figures inside"] = sum(comparison.inside for comparison in compared)
+    (reports / METRICS).write_text(json.dumps(counts, indent=1) + "\n")
     page = html.page((reports / REPORT).read_text(encoding="utf-8"), reports)
     (reports / HTML).write_text(page, encoding="utf-8")
     return reports / REPORT
