@@ -169,6 +169,39 @@ def report() -> None:
 
 
 @app.command()
+def compare(
+    before: Annotated[
+        str, typer.Argument(metavar="[REV]", help="A Git revision.", show_default=True)
+    ] = "HEAD",
+    after: Annotated[
+        str | None,
+        typer.Argument(metavar="[REV]", help="Another; without it, the files as they are now."),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As Markdown, for a pull request.")
+    ] = False,
+) -> None:
+    """Compare two states: the parameters that differ, and what that did to figures and verdicts.
+
+    Without a revision, the files as they are now are compared with the last commit. Differences
+    are taken seed by seed, with 95 % intervals.
+    """
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from dropout_bench.analysis.compare import compare as compared
+    from dropout_bench.analysis.compare import read_state
+    from dropout_bench.report.render import comparison
+
+    root = project_root()
+    text = comparison(compared(read_state(root, before), read_state(root, after)))
+    if markdown:
+        typer.echo(text, nl=False)
+    else:
+        Console(width=None if sys.stdout.isatty() else 120).print(Markdown(text))
+
+
+@app.command()
 def runs(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove the runs that no experiment needs.")

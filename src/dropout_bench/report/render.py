@@ -1,12 +1,13 @@
 """Render the report from the committed tables."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
@@ -18,6 +19,9 @@ from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment
 from dropout_bench.report import figures, html, tables
 
+if TYPE_CHECKING:
+    from dropout_bench.analysis.compare import Comparison  # it loads DVC
+
 REPORT = "report.md"
 HTML = "report.html"
 METRICS = "metrics.json"
@@ -28,8 +32,9 @@ TIMINGS = "timings"
 def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path) -> Path:
     """Write ``report.md``, ``report.html`` and ``figures/`` from the tables in ``reports/results``.
 
-    ``metrics.json`` counts the verdicts, for ``dvc metrics diff``. Results of experiments that ``params.yaml`` no longer has are removed. Beside the report,
-    ``timings.md`` shows the times in ``reports/timings``, which are no part of the results.
+    ``metrics.json`` counts the verdicts, for ``dvc metrics diff``. Results of experiments that
+    ``params.yaml`` no longer has are removed. Beside the report, ``timings.md`` shows the times in
+    ``reports/timings``, which are no part of the results.
 
     Args:
         experiments: the experiments to report, in order.
@@ -72,13 +77,6 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
             )
         if entries:
             figures.ledger(entries, folder / "ledger.png")
-    environment = jinja2.Environment(  # noqa: S701 (Markdown, from our own tables)
-        loader=jinja2.PackageLoader("dropout_bench.report", "."),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     context = {
         "most_curves": figures.MOST_CURVES,
         "sections": sections,
@@ -101,7 +99,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         "anchors": {section["results"].name: html.anchor(section["title"]) for section in sections},
     }
     for name in (REPORT, f"{TIMINGS}.md"):
-        text = environment.get_template(f"{name}.jinja").render(context)
+        text = _template(f"{name}.jinja").render(context)
         (reports / name).write_text(text, encoding="utf-8")
     verdicts = [entry.verdict for entry in entries]
     counts: dict[str, int] = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
@@ -111,3 +109,22 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
     page = html.page((reports / REPORT).read_text(encoding="utf-8"), reports)
     (reports / HTML).write_text(page, encoding="utf-8")
     return reports / REPORT
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(  # noqa: S701 (Markdown, from our own tables)
+        loader=jinja2.PackageLoader("dropout_bench.report", "."),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)
+
+
+def comparison(it: "Comparison") -> str:
+    """Write what differs between two states as Markdown."""
+    text = _template("compare.md.jinja").render(
+        it=it, mean_and_sd=tables.mean_and_sd, effect=tables.effect
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -1,0 +1,250 @@
+"""What differs between two states of the project: parameters, figures, verdicts."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dvc.api import DVCFileSystem, params_show
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.scm import SCMError, resolve_rev
+
+from dropout_bench.analysis.claims import Claims, load_claims
+from dropout_bench.analysis.ledger import Entry, ledger
+from dropout_bench.analysis.results import Results, read_results
+from dropout_bench.analysis.statistics import Interval, mean_interval
+from dropout_bench.errors import BenchError
+from dropout_bench.params import Experiment, Params, load_params, read_yaml
+
+METRICS = ("test/accuracy", "test/loss")
+WORKSPACE = "workspace"
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of the project.
+
+    Attributes:
+        name: its revision, or ``workspace``.
+        settings: every parameter and every value of ``claims.yaml``, by its place in the file.
+        experiments: the experiments of ``params.yaml``.
+        claims: ``claims.yaml``.
+        results: the tables of each experiment that has those of its parameters.
+        stale: what is wrong with the tables of the others, by experiment.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    experiments: Mapping[str, Experiment]
+    claims: Claims
+    results: Mapping[str, Results]
+    stale: Mapping[str, str]
+
+    def verdicts(self) -> dict[str, Entry]:
+        """Return the ledger of the claims whose experiments have results."""
+        claims = self.claims.about(self.results).claims
+        return {entry.name: entry for entry in ledger(claims, self.claims.level, self.results)}
+
+
+def read_state(root: Path, revision: str | None) -> State:
+    """Read a state of the project: of a Git revision, or as it lies in the folder.
+
+    Raises:
+        BenchError: there is no such revision, or it has no parameters that can be read.
+    """
+    name = revision or WORKSPACE
+    with _files(root, revision) as folder:
+        try:
+            params = load_params(folder / Params.file)
+            claims = load_claims(folder / "claims.yaml", params.all_experiments)
+        except BenchError as error:
+            told = str(error).replace(f"{folder}/", "")
+            raise BenchError(f"{name}: cannot be read by the code of now\n{told}") from error
+        results, stale = {}, {}
+        for experiment, settings in params.experiments.items():
+            try:
+                results[experiment] = read_results(folder / "reports", experiment, settings)
+            except BenchError as error:
+                stale[experiment] = str(error).replace(f"{folder}/", "")
+        flat = dict(_flat(params_show(Params.file, repo=str(root), rev=revision)))
+        flat |= {f"claims.yaml: {k}": v for k, v in _flat(read_yaml(folder / "claims.yaml"))}
+    return State(name, flat, params.experiments, claims, results, stale)
+
+
+@contextmanager
+def _files(root: Path, revision: str | None) -> Iterator[Path]:
+    """Give a folder with the files of a state that are compared."""
+    if revision is None:
+        yield root
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        try:
+            with Repo(str(root)) as repo:
+                commit = resolve_rev(repo.scm, revision)
+            files = DVCFileSystem(str(root), rev=commit)
+            for name in (Params.file, "claims.yaml", "reports/results", "reports/timings"):
+                if files.exists(name):
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    files.get(name, str(folder / name), recursive=files.isdir(name))
+        except SCMError as error:
+            raise BenchError(
+                f'no revision "{revision}" ({error}); name a commit, a branch or a tag, '
+                "such as HEAD~1"
+            ) from error
+        except DvcException as error:
+            raise BenchError(f"{revision}: DVC cannot read it: {error}") from error
+        yield folder
+
+
+def _flat(values: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Write nested mappings as ``experiments.rates.epochs``; a list is a value."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from _flat(value, f"{place}.{key}" if place else str(key))
+    else:
+        yield place, values
+
+
+class Setting(NamedTuple):
+    """A parameter that differs; None where it is not there."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class Moved(NamedTuple):
+    """A cell whose figures differ: after less before, paired by seed.
+
+    Attributes:
+        experiment: the experiment.
+        cell: the cell's label.
+        metric: the metric.
+        seeds: number of seeds that both states have.
+        difference: mean difference with its 95 % interval; with one seed the difference alone.
+    """
+
+    experiment: str
+    cell: str
+    metric: str
+    seeds: int
+    difference: Interval
+
+
+class Cells(NamedTuple):
+    """Cells that one state alone has."""
+
+    experiment: str
+    cells: tuple[str, ...]
+
+
+class Flipped(NamedTuple):
+    """A claim whose verdict differs; None where the claim is not there."""
+
+    claim: str
+    before: Entry | None
+    after: Entry | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two states.
+
+    Attributes:
+        before: the one state.
+        after: the other.
+        settings: parameters that differ.
+        added: cells with results that only the other has.
+        removed: cells with results that only the one has.
+        moved: cells of both whose figures differ.
+        same: number of cells of both whose figures are the same, to the last digit.
+        flipped: claims whose verdicts differ.
+        kept: number of claims whose verdicts are the same.
+    """
+
+    before: State
+    after: State
+    settings: list[Setting]
+    added: list[tuple[Results, str]]
+    removed: list[tuple[Results, str]]
+    moved: list[Moved]
+    same: int
+    flipped: list[Flipped]
+    kept: int
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.settings or self.added or self.removed or self.moved or self.flipped)
+
+
+def compare(before: State, after: State) -> Comparison:
+    """Compare two states: cells by their labels within an experiment, runs by their seeds."""
+    names = [*before.settings, *(name for name in after.settings if name not in before.settings)]
+    settings = [
+        Setting(name, before.settings.get(name), after.settings.get(name))
+        for name in names
+        if before.settings.get(name) != after.settings.get(name)
+    ]
+    moved: list[Moved] = []
+    same = 0
+    for name in before.results.keys() & after.results.keys():
+        one, other = before.results[name], after.results[name]
+        labels = _labels(one).keys() & _labels(other).keys()
+        for label in (label for label in _labels(other) if label in labels):
+            differences = _differences(one, other, label)
+            moved += differences
+            same += not differences
+    old, new = before.verdicts(), after.verdicts()
+    claims = [*old, *(name for name in new if name not in old)]
+    flipped = [
+        Flipped(name, old.get(name), new.get(name))
+        for name in claims
+        if name not in old or name not in new or old[name].verdict != new[name].verdict
+    ]
+    order = list(after.experiments)
+    return Comparison(
+        before,
+        after,
+        settings,
+        added=_only(after, before),
+        removed=_only(before, after),
+        moved=sorted(moved, key=lambda each: order.index(each.experiment)),
+        same=same,
+        flipped=flipped,
+        kept=len(claims) - len(flipped),
+    )
+
+
+def _labels(results: Results) -> dict[str, Any]:
+    return {cell.label: cell for cell in results.experiment.cells()}
+
+
+def _only(here: State, there: State) -> list[tuple[Results, str]]:
+    found = []
+    for name, results in here.results.items():
+        # Where the other state has no results to compare with, nothing is known to be missing.
+        if name not in there.stale:
+            others = _labels(there.results[name]) if name in there.results else {}
+            found += [(results, label) for label in _labels(results) if label not in others]
+    return found
+
+
+def _differences(one: Results, other: Results, label: str) -> list[Moved]:
+    """Compare a cell's figures seed by seed; nothing is returned where all are the same."""
+    by_seed = [
+        results.of(_labels(results)[label], results.runs).set_index("seed")[list(METRICS)]
+        for results in (one, other)
+    ]
+    differences = (by_seed[1] - by_seed[0]).dropna(how="all")
+    if not len(differences) or not differences.to_numpy().any():
+        return []
+    return [
+        Moved(other.name, label, metric, len(values), mean_interval(values.tolist()))
+        for metric, values in differences.items()
+        for metric in [str(metric)]
+    ]

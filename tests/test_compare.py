@@ -1,0 +1,130 @@
+"""What differs between two states: parameters, figures, verdicts."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import experiment
+from ruamel.yaml import YAML
+
+from dropout_bench.analysis.results import TABLES
+from dropout_bench.params import Experiment
+
+SETTINGS: dict[str, Any] = {
+    "dataset": "mnist",
+    "train_size": 300,
+    "validation": 0.2,
+    "hidden": [16, 8],
+    "variants": ["dropout"],
+    "dropout": [0.0, 0.5],
+    "learning_rate": 0.01,
+    "batch_size": 32,
+    "epochs": 2,
+    "seeds": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+}
+CLAIM = {
+    "source": "tutorial",
+    "says": "Dropout is better.",
+    "experiment": "small",
+    "checks": [
+        {"metric": "test/accuracy", "of": "dropout 0.5", "is": "higher", "than": "standard"}
+    ],
+}
+
+
+def write_state(root: Path, settings: dict[str, Any], gains: dict[str, float]) -> None:
+    """Write parameters, a claim, and tables in which a cell's accuracy is 0.9 plus its gain."""
+    YAML().dump({"experiments": {"small": settings}}, root / "params.yaml")
+    claims = {"sources": {"tutorial": "a tutorial"}, "claims": {"better": CLAIM}}
+    YAML().dump(claims, root / "claims.yaml")
+    write_tables(root / "reports" / "results" / "small", experiment(**settings), gains)
+
+
+def write_tables(folder: Path, asked: Experiment, gains: dict[str, float]) -> None:
+    rows = []
+    for cell in asked.cells():
+        for seed in asked.seeds:
+            accuracy = 0.9 + gains.get(cell.label, 0.0) + np.sin(seed + len(cell.label)) / 1000
+            row = {**cell.row(), "seed": seed, "test/accuracy": accuracy}
+            rows.append(row | {"test/loss": round(1 - accuracy, 4)})
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = pd.DataFrame(rows)
+    for table in TABLES:
+        (runs if table == "runs" else runs.iloc[:0]).to_csv(folder / f"{table}.csv", index=False)
+    (folder / "versions.json").write_text("{}")
+
+
+def git(root: Path, *words: str) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
+        cwd=root,
+        check=True,
+        capture_output=True,
+    )
+
+
+def compare(root: Path, *words: str, status: int = 0) -> str:
+    command = [str(Path(sys.executable).with_name("dropout-bench")), "compare", *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one commit."""
+    git(tmp_path, "init", "--initial-branch", "main")
+    subprocess.run(
+        [str(Path(sys.executable).with_name("dvc")), "init", "-q"], cwd=tmp_path, check=True
+    )
+    write_state(tmp_path, SETTINGS, {"dropout 0.5": 0.02})
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "one")
+    return tmp_path
+
+
+def test_two_states_side_by_side(project: Path) -> None:
+    assert "Nothing differs" in compare(project, "--markdown")
+
+    changed = SETTINGS | {"dropout": [0.0, 0.2, 0.5], "epochs": 3}
+    write_state(project, changed, {"dropout 0.5": -0.01})
+    told = compare(project, "--markdown")
+    assert "| experiments.small.epochs | `2` | `3` |" in told
+    assert "| experiments.small.dropout | `[0.0, 0.5]` | `[0.0, 0.2, 0.5]` |" in told
+    assert "| small | dropout 0.5 | test/accuracy | -3.00 (-3.00 to -3.00) points | 10 |" in told
+    assert "standard | test" not in told, "it has not moved"
+    assert "1 more networks have the same figures" in told
+    assert "### Added" in told
+    assert "| small | dropout 0.2 | 9" in told
+    flip = next(line for line in told.splitlines() if line.startswith("| better |"))
+    assert "supported: +1.99 (+" in flip
+    assert "contradicted: -1.01 (-" in flip
+
+    git(project, "commit", "-am", "two")
+    assert "Nothing differs" in compare(project)
+    back = compare(project, "main", "HEAD~1", "--markdown")
+    assert "## main → HEAD~1" in back
+    assert "### Removed" in back
+    assert "test/accuracy | +3.00" in back
+
+
+def test_results_that_are_not_of_the_parameters_are_told_and_not_compared(project: Path) -> None:
+    YAML().dump({"experiments": {"small": SETTINGS | {"dropout": [0.0]}}}, project / "params.yaml")
+    (project / "claims.yaml").write_text("{}\n")
+    told = compare(project, "--markdown")
+    assert "Not compared, workspace: reports/results/small" in told
+    assert "dvc repro" in told
+    assert "### Removed" not in told
+
+
+def test_what_cannot_be_compared_is_told_in_one_message(project: Path) -> None:
+    assert 'no revision "nonsense"' in compare(project, "nonsense", status=1)
+    (project / "params.yaml").write_text("experiments: 3\n")
+    told = compare(project, status=1)
+    assert "workspace: cannot be read" in told
+    assert "params.yaml: experiments" in told
