@@ -3,9 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -13,7 +17,7 @@ from conftest import make_dataset
 from ruamel.yaml import YAML
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dropout_bench.evaluation.tables import log_test_figures
+from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.params import load_params
 from dropout_bench.training.store import RunStore
 from dropout_bench.training.sweep import restore_logs
@@ -278,6 +282,56 @@ def test_tensorboard_s_events_come_back_where_nothing_was_trained(
         assert len(list(folder.glob("events.*"))) == 2
         tags = EventAccumulator(str(folder)).Reload().Tags()["scalars"]
         assert {"train/loss", "val/accuracy", "test/loss", "test/accuracy"} <= set(tags)
+
+
+@pytest.mark.slow
+def test_tensorboard_shows_curves_hyper_parameters_and_histograms(
+    project: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    command = ["dropout-bench", "tensorboard", "--port", "0", "--load_fast", "false"]
+    server = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        lines = iter(server.stderr.readline, "")
+        address = next(m[0] for line in lines if (m := re.search(r"http://[^ ]+", line)))
+
+        def ask(path: str, **data: object) -> Any:
+            body = json.dumps(data).encode() if data else None
+            with urlopen(f"{address}data/{path}", body, timeout=30) as answer:  # noqa: S310
+                return json.load(answer)
+
+        first, other = "small/dropout/dropout=0.5/seed=0", "small/dropout/dropout=0.5/seed=1"
+        for _ in range(60):  # it reads the events in the background
+            if {first, other, "layout"} <= set(ask("runs")):
+                break
+            time.sleep(0.5)
+        scalars = ask("plugin/scalars/tags")
+        splits = {f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")}
+        assert splits <= set(scalars[first])
+        for kind, count in (("weights", 2), ("activations", 2)):
+            tags = [tag for tag in ask("plugin/histograms/tags")[first] if tag.startswith(kind)]
+            assert len(tags) == count
+        assert other not in ask("plugin/histograms/tags"), "of one seed a cell"
+        steps = ask(f"plugin/histograms/histograms?run={first}&tag=weights/hidden1")
+        assert [step for _, step, _ in steps] == [0, 1, 2]
+        assert "test/mistakes" in ask("plugin/images/tags")[first]
+        parts = ask("plugin/custom_scalars/layout")["category"]
+        charts = [chart for part in parts for chart in part["chart"]]
+        assert {"tag": ["^val/loss$"]} in [chart.get("multiline") for chart in charts]
+        metrics = [{"name": {"tag": tag}} for tag in sorted(splits)]
+        wanted = {"startIndex": 0, "sliceSize": 99, "allowedStatuses": ["STATUS_UNKNOWN"]}
+        groups = ask("plugin/hparams/session_groups", colParams=metrics, **wanted)["sessionGroups"]
+        assert len(groups) == 8
+        for group in groups:
+            assert {"variant", "dropout", "hidden", "seed", "learning_rate"} <= set(
+                group["hparams"]
+            )
+            assert len(group["metricValues"]) == len(splits)
+    finally:
+        server.terminate()
+        server.communicate()
 
 
 def test_failing_runs_are_told_with_parameters_and_trace(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ def tensorboard(context: typer.Context) -> None:
     Curves of a training under way are there as it goes. Runs that were not trained here and now,
     since the run store or DVC's cache had them, are filled in first, and so are test figures.
     """
-    from dropout_bench.evaluation.tables import log_test_figures
+    from dropout_bench.evaluation.board import log_test_figures, write_layout
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import restore_logs
 
@@ -265,6 +265,7 @@ def tensorboard(context: typer.Context) -> None:
         for name, experiment in experiments.items():
             restore_logs(name, experiment, root, store)
             log_test_figures(name, experiment, root / "logs", root / folder / "results")
+    write_layout(root / "logs")
     command = Path(sys.executable).with_name("tensorboard")
     os.execv(command, ["tensorboard", "--logdir", str(root / "logs"), *context.args])  # noqa: S606
 

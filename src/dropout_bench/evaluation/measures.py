@@ -141,7 +141,7 @@ def _corrupt(pixels: Tensor, kind: str, strength: float, random: torch.Generator
     return mean + (1 - strength) * (pixels - mean)
 
 
-def _hidden(network: MLP, images: Tensor) -> list[Tensor]:
+def hidden_outputs(network: MLP, images: Tensor) -> list[Tensor]:
     """Return the outputs of the hidden layers, in order; each (images, units)."""
     outputs = []
     x = images
@@ -161,7 +161,7 @@ def activations(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     activations in each bin, by its lower edge; the last one holds all above.
     """
     images, _ = _test_set(data)
-    outputs = _hidden(network, data.floats(images))
+    outputs = hidden_outputs(network, data.floats(images))
     for layer, output in enumerate(outputs, start=1):
         yield "activations/mean", layer, float(output.double().mean())
         yield "activations/zeros", layer, float((output <= 0).double().mean())

@@ -13,6 +13,7 @@ from torchmetrics.functional.classification import (
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
+from dropout_bench.evaluation.histograms import events
 from dropout_bench.evaluation.measures import MEASURES, first_weights
 from dropout_bench.evaluation.tables import Evaluation
 from dropout_bench.models.base import MLP
@@ -28,6 +29,7 @@ def evaluate(
     weights: bytes,
     epochs: Mapping[int, bytes],
     measures: tuple[Measure, ...] = (),
+    illustrated: bool = False,
 ) -> Evaluation:
     """Evaluate a trained run on its training, validation and test images.
 
@@ -37,6 +39,7 @@ def evaluate(
         weights: the weights to evaluate, as safetensors.
         epochs: the weights after each epoch, where they were kept.
         measures: what to measure besides.
+        illustrated: whether to write histograms and images for TensorBoard.
     """
     numerics.use_one_thread()
     data = subset_of(run, raw)
@@ -44,11 +47,12 @@ def evaluate(
     data.setup("fit")
     data.setup("test")
     by_epoch = {}
+    networks = {0: network_of(run).eval()}
     for epoch, content in epochs.items():
-        network = load_weights(network_of(run), content).eval()
-        logits, labels = _logits(network, data, data.test_dataloader())
+        networks[epoch] = load_weights(network_of(run), content).eval()
+        logits, labels = _logits(networks[epoch], data, data.test_dataloader())
         by_epoch[epoch] = _figures("test", logits, labels)
-    network = load_weights(network_of(run), weights).eval()
+    network = networks[run.epochs] = load_weights(network_of(run), weights).eval()
     loaders = {
         "train": data.train_evaluation_dataloader(),
         "val": data.val_dataloader(),
@@ -74,6 +78,7 @@ def evaluate(
             for row in MEASURES[name](network, data, run.seed)
         ],
         predicted=bytes(logits.argmax(1).tolist()) if "examples" in measures else b"",
+        events=events(data, networks, logits, labels) if illustrated else b"",
         features=first_weights(network) if "features" in measures else [],
     )
 

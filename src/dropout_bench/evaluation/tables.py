@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,13 +10,11 @@ from typing import Any
 
 import pandas as pd
 from pydantic import ConfigDict, TypeAdapter
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
+from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Job, Measure, Run
@@ -28,7 +25,11 @@ from dropout_bench.training.sweep import ABOUT, run_folder
 _LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
 CURVES_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
 METRICS = [*CURVES_METRICS, "test/ece", "test/brier"]
-_EVALUATION_CODE = ("evaluation/metrics.py", "evaluation/measures.py")
+_EVALUATION_CODE = (
+    "evaluation/metrics.py",
+    "evaluation/measures.py",
+    "evaluation/histograms.py",
+)
 _DIGITS = "%.6g"
 
 
@@ -44,6 +45,7 @@ class Evaluation:
         measured: (metric, at, value) of what the experiment measures besides.
         predicted: predicted class of each test image, a byte each; empty unless asked for.
         features: weights into hidden units as images, a byte a pixel; empty unless asked for.
+        events: an event file with histograms and images for TensorBoard; empty unless asked for.
     """
 
     __pydantic_config__ = ConfigDict(
@@ -57,6 +59,7 @@ class Evaluation:
     measured: list[tuple[str, float, float]]
     predicted: bytes = b""
     features: Sequence[bytes] = ()
+    events: bytes = b""
 
 
 def _evaluate(
@@ -65,10 +68,11 @@ def _evaluate(
     weights: bytes,
     epochs: Mapping[int, bytes],
     measures: tuple[Measure, ...],
+    illustrated: bool,
 ) -> Evaluation:
     from dropout_bench.evaluation.metrics import evaluate  # in the worker: torch is loaded there
 
-    return evaluate(run, source.at_hand(), weights, epochs, measures)
+    return evaluate(run, source.at_hand(), weights, epochs, measures, illustrated)
 
 
 def evaluate_experiment(
@@ -101,7 +105,7 @@ def evaluate_experiment(
     jobs = {job.name: job for job in experiment.jobs()}
     folders = {call: run_folder(root / "runs", name, job) for call, job in jobs.items()}
     calls = {call: _call(job.run, folders[call], experiment, source) for call, job in jobs.items()}
-    kept = {call: (_key(folders[call]), _kept_as(experiment, calls[call])) for call in jobs}
+    kept = {call: (_key(folders[call]), _kept_as(calls[call])) for call in jobs}
     evaluations: dict[str, Evaluation] = {}
     for call, place in kept.items():
         if (content := store.get_beside(*place)) is not None:
@@ -128,7 +132,8 @@ def evaluate_experiment(
         ]
         columns = [*experiment.cells()[0].row(), *PICTURE_COLUMNS]
         _to_csv(pd.DataFrame(pictures, columns=columns), folder / "pictures.csv")
-    log_test_figures(name, experiment, root / "logs", results)
+    shown = {call: evaluations[call].events for call in jobs}
+    log_test_figures(name, experiment, root / "logs", results, shown)
 
 
 _EVALUATION = TypeAdapter(Evaluation)
@@ -138,11 +143,11 @@ def _key(folder: Path) -> str:
     return str(json.loads((folder / ABOUT).read_text())["key"])
 
 
-def _kept_as(experiment: Experiment, call: tuple[Any, ...]) -> str:
+def _kept_as(call: tuple[Any, ...]) -> str:
     """Name an evaluation by all that it depends on, besides what the run's key tells."""
-    _, _, weights, by_epoch, measures = call
+    _, _, weights, by_epoch, *asked = call
     digest = hashlib.sha256(digest_of_code(*_EVALUATION_CODE).encode())
-    about = [experiment.checkpoint, measures, [version(name) for name in _LIBRARIES]]
+    about = [*asked, [version(name) for name in _LIBRARIES]]
     digest.update(json.dumps(about).encode())
     for content in (weights, *by_epoch.values()):
         digest.update(hashlib.sha256(content).digest())
@@ -159,7 +164,9 @@ def _call(run: Run, folder: Path, experiment: Experiment, source: Source) -> tup
     try:
         weights = (folder / evaluated_weights(experiment)).read_bytes()
         by_epoch = {epoch: (folder / epoch_file(epoch)).read_bytes() for epoch in epochs}
-        return run, source, weights, by_epoch, experiment.measures
+        # Histograms and images for TensorBoard are large: they are made for one seed a cell.
+        illustrated = run.seed == experiment.seeds[0]
+        return run, source, weights, by_epoch, experiment.measures, illustrated
     except OSError as error:
         raise BenchError(f"{error.filename}: no trained weights; run: dvc repro") from error
 
@@ -251,33 +258,3 @@ def _summary(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str,
             "test loss": round(float(of_cell["test/loss"].mean()), 3),
         }
     return summary
-
-
-def log_test_figures(name: str, experiment: Experiment, logs: Path, results: Path) -> None:
-    """Add the test figures of ``runs.csv`` to the runs' TensorBoard events, for the HPARAMS tab."""
-    path = results / name / "runs.csv"
-    if not path.is_file():
-        return
-    # The rows are in the order of the jobs.
-    rows = pd.read_csv(path).to_dict("records")
-    for job, row in zip(experiment.jobs(), rows, strict=False):
-        folder = logs / name / job.name
-        evaluated = max((file.stat().st_mtime for file in folder.glob(f"*{_EVALUATED}")), default=0)
-        if folder.is_dir() and evaluated < path.stat().st_mtime:
-            _log(folder, int(row["epochs"]), {str(k): v for k, v in row.items()})
-
-
-_EVALUATED = ".evaluated"
-
-
-def _log(folder: Path, step: int, figures: Mapping[str, float]) -> None:
-    for earlier in folder.glob(f"*{_EVALUATED}"):
-        earlier.unlink()
-    values = [
-        Summary.Value(tag=name, simple_value=value)
-        for name, value in figures.items()
-        if name.startswith("test/")
-    ]
-    writer = EventFileWriter(str(folder), filename_suffix=_EVALUATED)
-    writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
-    writer.close()
