@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
@@ -299,7 +299,9 @@ def test_tensorboard_shows_curves_hyper_parameters_and_histograms(
 
         def ask(path: str, **data: object) -> Any:
             body = json.dumps(data).encode() if data else None
-            with urlopen(f"{address}data/{path}", body, timeout=30) as answer:  # noqa: S310
+            kind = {"Content-Type": "application/json"}
+            request = Request(f"{address}data/{path}", body, kind)  # noqa: S310
+            with urlopen(request, timeout=30) as answer:  # noqa: S310
                 return json.load(answer)
 
         first, other = "small/dropout/dropout=0.5/seed=0", "small/dropout/dropout=0.5/seed=1"
@@ -320,9 +322,9 @@ def test_tensorboard_shows_curves_hyper_parameters_and_histograms(
         parts = ask("plugin/custom_scalars/layout")["category"]
         charts = [chart for part in parts for chart in part["chart"]]
         assert {"tag": ["^val/loss$"]} in [chart.get("multiline") for chart in charts]
-        metrics = [{"name": {"tag": tag}} for tag in sorted(splits)]
-        wanted = {"startIndex": 0, "sliceSize": 99, "allowedStatuses": ["STATUS_UNKNOWN"]}
-        groups = ask("plugin/hparams/session_groups", colParams=metrics, **wanted)["sessionGroups"]
+        statuses = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"]
+        wanted = {"startIndex": 0, "sliceSize": 99, "allowedStatuses": statuses, "colParams": []}
+        groups = ask("plugin/hparams/session_groups", experimentName="", **wanted)["sessionGroups"]
         assert len(groups) == 8
         for group in groups:
             assert {"variant", "dropout", "hidden", "seed", "learning_rate"} <= set(
