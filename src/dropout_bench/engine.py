@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import forkserver
@@ -175,8 +176,11 @@ def done(
     go on. A job whose worker is lost is started again elsewhere.
     """
     names = {}
-    for name, arguments in jobs.items():
-        names[client.submit(_do, function, *arguments, pure=False)] = name
+    with warnings.catch_warnings():
+        # The weights of a large network go to its worker once: that is what is meant here.
+        warnings.filterwarnings("ignore", "Sending large graph")
+        for name, arguments in jobs.items():
+            names[client.submit(_do, function, *arguments, pure=False)] = name
     running = len(client.scheduler_info(n_workers=-1)["workers"])
     progress.started(running)
     future: Future[Result]

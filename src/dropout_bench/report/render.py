@@ -95,11 +95,12 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         "told": tables.told,
         "costs": tables.costs,
         "seeds": tables.seeds,
+        "options": tables.options,
         "by_class": tables.by_class,
         "anchors": {section["results"].name: html.anchor(section["title"]) for section in sections},
     }
     for name in (REPORT, f"{TIMINGS}.md"):
-        text = _template(f"{name}.jinja").render(context)
+        text = _tidy(_template(f"{name}.jinja").render(context))
         (reports / name).write_text(text, encoding="utf-8")
     verdicts = [entry.verdict for entry in entries]
     counts: dict[str, int] = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
@@ -127,4 +128,8 @@ def comparison(it: "Comparison") -> str:
     text = _template("compare.md.jinja").render(
         it=it, mean_and_sd=tables.mean_and_sd, effect=tables.effect
     )
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return _tidy(text)
+
+
+def _tidy(markdown: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n"

@@ -11,7 +11,7 @@ from dropout_bench.analysis.claims import Check, Published
 from dropout_bench.analysis.ledger import Entry, Measured
 from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
-from dropout_bench.params import Cell
+from dropout_bench.params import Cell, Options
 
 
 def percent(value: float) -> str:
@@ -159,6 +159,16 @@ def by_class(results: Results, cell: Cell) -> list[float]:
     right = rows[rows["true"] == rows["predicted"]].set_index("true")["images"]
     shares: list[float] = (right / rows.groupby("true")["images"].sum()).tolist()
     return shares
+
+
+def options(chosen: Options) -> str:
+    """Write the options that are on: ``max_norm 1.0, learning_rate_decay linear``."""
+    on = {
+        name: value
+        for name in Options.model_fields
+        if (value := getattr(chosen, name)) != Options.model_fields[name].default
+    }
+    return ", ".join(f"{name} {value}" for name, value in on.items()) or "none"
 
 
 def seeds(entries: Sequence[Entry]) -> str:
