@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo paper test test-slow bench bench-quick lint format tensorboard lock clean
+.PHONY: help setup repro demo paper test test-slow verify bench bench-quick docs lint format tensorboard lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,14 +46,21 @@ test: $(READY) ## the tests, but for the slow ones
 test-slow: $(READY) ## the slow tests, and whether the committed report is that of this code
 	@python -m pytest -m slow
 
+SAMPLE ?= 6
+verify: $(READY) data/raw/mnist data/raw/fashion-mnist ## is the committed report true? A part of its runs is trained again
+	@dropout-bench verify --sample $(SAMPLE)
+
 bench: $(READY) data/raw/mnist ## how fast it is, beside others: reports/benchmark.md (25 min, nothing else running)
 	@python -m benchmarks.run
 
 bench-quick: $(READY) data/raw/mnist ## the same in under 3 minutes, printed
 	@python -m benchmarks.run --quick
 
-data/raw/mnist: $(READY)
-	@dropout-bench download mnist
+data/raw/mnist data/raw/fashion-mnist: $(READY)
+	@dropout-bench download $(@F)
+
+docs: $(READY) ## write docs/keys.md from the schema of params.yaml and claims.yaml
+	@python -m dropout_bench.keys > docs/keys.md
 
 lint: $(READY) ## style and types; any warning is an error
 	@ruff check .

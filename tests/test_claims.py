@@ -34,7 +34,9 @@ def load(tmp_path: Path, claim: dict[str, Any], **sections: Any) -> None:
 
 
 def test_the_project_s_own_claims_are_valid_and_many() -> None:
-    claims = load_claims(PROJECT / "claims.yaml", load_params(PROJECT / "params.yaml").experiments)
+    claims = load_claims(
+        PROJECT / "claims.yaml", load_params(PROJECT / "params.yaml").all_experiments
+    )
     assert len(claims.claims) >= 34
     assert {claim.source for claim in claims.claims.values()} == set(claims.sources)
     assert claims.timed

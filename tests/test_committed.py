@@ -40,7 +40,9 @@ def test_the_report_is_what_the_tables_give(tmp_path: Path) -> None:
     for folder in ("results", "timings"):
         shutil.copytree(reports / folder, tmp_path / folder)
     params = load_params(PROJECT / "params.yaml")
-    render(params.experiments, load_claims(PROJECT / "claims.yaml", params.experiments), tmp_path)
+    render(
+        params.experiments, load_claims(PROJECT / "claims.yaml", params.all_experiments), tmp_path
+    )
     names = [
         "report.md",
         "timings.md",
@@ -82,7 +84,7 @@ FOUND = {
 
 def test_what_the_readme_says_was_found_is_what_the_ledger_says() -> None:
     params = load_params(PROJECT / "params.yaml")
-    claims = load_claims(PROJECT / "claims.yaml", params.experiments)
+    claims = load_claims(PROJECT / "claims.yaml", params.all_experiments)
     results = {
         name: read_results(PROJECT / "reports", name, experiment)
         for name, experiment in params.experiments.items()

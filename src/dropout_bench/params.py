@@ -88,7 +88,7 @@ Measure = Literal[
 class Strict(BaseModel):
     """Frozen, and an unknown key is an error: a misspelled setting must not pass for a default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -106,32 +106,30 @@ class Normalise(Strict):
     """Pixels enter the network as (v − mean) / sd, where v in [0, 1] is the pixel's value."""
 
     mean: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    """what is taken from every pixel"""
     sd: Positive = 1.0
+    """what it is then divided by"""
 
 
 class Options(Strict):
-    """What any variant can be combined with. All of it is off by default.
-
-    Attributes:
-        weight_decay: decoupled weight decay, per step and unit of step size.
-        l2: factor of an L2 penalty in the loss.
-        l1: factor of an L1 penalty in the loss.
-        max_norm: largest norm of the weights into a hidden unit.
-        patience: training ends when the validation loss has not fallen for so many epochs.
-        input_noise: standard deviation of noise on the normalised pixels, in training.
-        shift: training images are moved at random by up to so many pixels.
-        learning_rate_decay: ``none``, or ``linear``: the step size falls from epoch to epoch,
-            towards 0 after the last one.
-    """
+    """What any variant can be combined with. All of it is off by default."""
 
     weight_decay: NotNegative = 0.0
+    """decoupled weight decay, per step and unit of step size"""
     l2: NotNegative = 0.0
+    """factor λ of an L2 penalty λ/2 · Σ w² in the loss"""
     l1: NotNegative = 0.0
+    """factor λ of an L1 penalty λ · Σ |w| in the loss"""
     max_norm: Positive | None = None
+    """largest norm of the weights into a hidden unit"""
     patience: PositiveInt | None = None
+    """training ends when the validation loss has not fallen for so many epochs"""
     input_noise: NotNegative = 0.0
+    """standard deviation of noise on the normalised pixels, in training"""
     shift: Annotated[int, Field(ge=0, lt=8, strict=True)] = 0
+    """training images are moved at random by up to so many pixels"""
     learning_rate_decay: Literal["none", "linear"] = "none"
+    """linear: the step size falls from epoch to epoch, towards 0 after the last one"""
 
 
 class Cell(Strict):
@@ -235,35 +233,53 @@ class Experiment(Options):
     """
 
     question: str = ""
+    """what is asked: it opens the experiment's section of the report"""
     dataset: str
+    """mnist, fashion-mnist or digits"""
     classes: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=2)] = "all"
+    """labels that are kept; their places in the list are the labels that the network sees"""
     train_size: Annotated[
         tuple[Literal["all"] | PositiveInt, ...],
         BeforeValidator(_listed),
         Field(min_length=1),
         AfterValidator(_unique),
     ] = ("all",)
+    """training images, those for validation included, stratified by class; a list is an axis"""
     validation: Rate = 0.0
+    """fraction of them that is held out for validation, stratified by class"""
     normalise: Normalise = Normalise()
+    """how pixels enter the network"""
     hidden: Annotated[
         tuple[Annotated[tuple[PositiveInt, ...], Field(min_length=1)], ...],
         BeforeValidator(_list_of_widths),
         Field(min_length=1),
         AfterValidator(_unique),
     ]
+    """units in each hidden layer; a list of such lists is an axis"""
     variants: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_unique)]
+    """modules of ``src/dropout_bench/models/variants``"""
     dropout: Annotated[tuple[Rates, ...], Field(min_length=1), AfterValidator(_unique)]
+    """rates of the hidden layers; 0.0 is no dropout, ``0.5/0.3`` a rate for each layer"""
     input_dropout: Annotated[tuple[Rate, ...], Field(min_length=1), AfterValidator(_unique)] = (
         0.0,
     )
+    """rates of the pixels"""
     combinations: Annotated[dict[OptionsName, Options], Field(alias="with")] = {}
+    """named combinations of the options below; each is an axis's value"""
     learning_rate: Positive
+    """Adam's step size"""
     batch_size: PositiveInt
+    """images per optimiser step"""
     epochs: PositiveInt
+    """passes over the training images"""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_unique)]
+    """one run of each cell for each seed; runs of a seed share split, weights and order"""
     measures: Annotated[tuple[Measure, ...], AfterValidator(_unique)] = ()
+    """what is measured of the trained networks besides loss and accuracy"""
     checkpoint: Literal["last", "best"] = "last"
+    """weights that are evaluated: the last, or those of the lowest validation loss"""
     keep_every_epoch: bool = False
+    """keep the weights after each epoch, and draw the test curve from them"""
 
     @field_validator("dataset")
     @classmethod
@@ -495,8 +511,11 @@ class Download(Strict):
     """The section ``download``: where datasets come from."""
 
     timeout: Positive = 20.0
+    """seconds of silence after which a mirror is given up"""
     local: str = "../shared/datasets"
+    """a folder with ``MNIST/`` and ``FashionMNIST/``, asked first where it exists"""
     mirrors: dict[str, tuple[str, ...]] = {}
+    """then these addresses, in order, by dataset"""
 
 
 ExperimentName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
@@ -508,10 +527,15 @@ class Params(Strict):
     file: ClassVar[str] = "params.yaml"
 
     download: Download = Download()
+    """where datasets come from"""
     defaults: dict[str, Any] = {}
+    """whatever experiments share, by YAML's anchors and ``<<:``; not read by itself"""
     experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]
+    """what ``dvc repro`` runs and reports, by name"""
     demo: dict[ExperimentName, Experiment] = {}
+    """what ``make demo`` runs, with a report of its own"""
     paper: dict[ExperimentName, Experiment] = {}
+    """what ``make paper`` runs, with a report of its own"""
 
     @property
     def all_experiments(self) -> dict[str, Experiment]:

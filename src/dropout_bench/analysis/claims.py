@@ -26,11 +26,17 @@ class Figure(Strict):
     """A published figure: a value, at an epoch or of the evaluated weights, or one per epoch."""
 
     cell: str
+    """label of the cell of the experiment: ``standard``, ``dropout 0.5``"""
     metric: Metric
+    """split/name; figures of ``train`` as seen in training; ``seconds`` for the whole training"""
     value: float | None = None
+    """what was published: losses in nats, accuracies as fractions"""
     epoch: Annotated[int, Field(gt=0)] | None = None
+    """after which epoch; without it, of the evaluated weights"""
     by_epoch: tuple[float, ...] = ()
+    """instead of ``value``: the values after epochs 1, 2, …"""
     of: str = ""
+    """which run of the source, if it shows several"""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -49,40 +55,38 @@ class Published(Strict):
     """What one source published about one experiment."""
 
     title: str
+    """heading of the section in the report"""
     source: str
+    """where it was published"""
     says: str
+    """what it says, in our own words"""
     figures: tuple[Figure, ...]
+    """what it published"""
 
 
 class Check(Strict):
-    """One thing that a claim says can be measured: a comparison of cells of its experiment.
-
-    Attributes:
-        metric: any figure that :meth:`dropout_bench.analysis.results.Results.figures` knows.
-        of: the cell that is compared; for a trend, all cells in order.
-        than: what it is compared with: another cell, or a number; without it, itself at
-            ``than_at``, or 0.
-        direction: ``higher`` or ``lower`` than it; ``equal``, which means within the margin;
-            ``rising`` or ``falling`` along the cells of a trend.
-        margin: how much higher or lower it must be at least (below 0: how far it may fall short
-            and still count as not worse); how far apart equals may be.
-        at: place of a measure, or level to reach.
-        than_at: place of the other side's measure, if it is another one.
-        epoch: epoch of a curve.
-        gain: compare what dropout adds: each cell less the same one without dropout.
-    """
+    """One thing that a claim says can be measured: a comparison of cells of its experiment."""
 
     metric: str
+    """any figure that :meth:`dropout_bench.analysis.results.Results.figures` knows"""
     of: str | Annotated[tuple[str, ...], Field(min_length=3)]
+    """label of the cell that is compared; for a trend, all cells in order"""
     direction: Annotated[
         Literal["higher", "lower", "equal", "rising", "falling"], Field(alias="is")
     ]
+    """how it compares; equal means within the margin, rising and falling are trends"""
     than: str | float | None = None
+    """what it is compared with: another cell, or a number; else itself at ``than_at``, or 0"""
     margin: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    """by how much at least (below 0: how far it may fall short), or how far apart equals may be"""
     at: float | None = None
+    """place of a measure, or level to reach"""
     than_at: float | None = None
+    """place of the other side's measure, if it is another one"""
     epoch: Annotated[int, Field(gt=0)] | None = None
+    """epoch of a curve"""
     gain: bool = False
+    """compare what dropout adds: each cell less the same one without dropout"""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -103,23 +107,20 @@ class Check(Strict):
 
 
 class Claim(Strict):
-    """What a source says, in our own words, and what would show it.
-
-    Attributes:
-        source: who says it; a key of ``sources``.
-        says: what it says.
-        experiment: the experiment that tests it.
-        checks: all of these must hold.
-        because: why this metric, this margin, this experiment: written before the numbers.
-        contradicts: names of claims that cannot be true if this one is.
-    """
+    """What a source says, in our own words, and what would show it."""
 
     source: str
+    """who says it; a key of ``sources``"""
     says: str
+    """what it says"""
     experiment: str
+    """the experiment that tests it"""
     checks: Annotated[tuple[Check, ...], Field(min_length=1)]
+    """all of these must hold"""
     because: str = ""
+    """why this metric, this margin, this experiment: written before the numbers"""
     contradicts: tuple[str, ...] = ()
+    """names of claims that cannot be true if this one is"""
 
 
 ClaimName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
@@ -129,10 +130,15 @@ class Claims(Strict):
     """The whole of ``claims.yaml``."""
 
     level: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """level of the verdicts, corrected over the whole ledger"""
     sources: dict[str, str] = Field(default_factory=dict)
+    """who claims, as the report names them"""
     published: dict[str, Published] = Field(default_factory=dict)
+    """published figures, by the experiment they are set beside"""
     claims: dict[ClaimName, Claim] = Field(default_factory=dict)
+    """the ledger, by name"""
     timed: dict[ClaimName, Claim] = Field(default_factory=dict)
+    """claims about times, whose verdicts stand apart, in ``timings.md``"""
 
     def about(self, experiments: Container[str]) -> Self:
         """Return those about some experiments."""

@@ -30,7 +30,7 @@ _EVALUATION_CODE = (
     "evaluation/measures.py",
     "evaluation/histograms.py",
 )
-_DIGITS = "%.6g"
+DIGITS = "%.6g"
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def _write_tables(
 
 
 def _to_csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False, float_format=_DIGITS, lineterminator="\n")
+    table.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
 
 
 def _summary(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str, float]]:

@@ -135,7 +135,8 @@ def _write(folder: Path, identity: Identity, result: RunResult, epochs: tuple[st
     for name, content in result.files.items():
         if not name.startswith("epoch-") or name in epochs:
             (folder / name).write_bytes(content)
-    about = {"key": identity.key, "device": identity.device, **library_versions()}
+    about = {"key": identity.key, "device": identity.device, "data": identity.data}
+    about |= library_versions()
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
 
 

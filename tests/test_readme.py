@@ -1,0 +1,102 @@
+"""What the README tells to type can be typed."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_compare import git
+from test_verify import commit_a_report
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text()
+
+
+def commands(heading: str = "") -> list[str]:
+    """List the commands in the README's blocks, of one section or of all."""
+    sections = re.split(r"^## ", README, flags=re.MULTILINE)
+    chosen = [section for section in sections if section.startswith(heading)]
+    blocks = re.findall(r"```(bash|console)\n(.*?)```", "".join(chosen), flags=re.DOTALL)
+    lines = [
+        line.removeprefix("$ ").partition(" #")[0].strip()
+        for kind, block in blocks
+        for line in block.splitlines()
+        if kind == "bash" or line.startswith("$ ")
+    ]
+    return [line for line in lines if line]
+
+
+ELSEWHERE = {
+    "make repro": "below",
+    "make test": ".ci/run",
+    "export DROPOUT_BENCH_MIRROR=/path/to/mirror": "tests/test_sources.py",
+    "dask scheduler --host 127.0.0.1 --port 8786": "tests/test_faults.py",
+    "dask worker tcp://127.0.0.1:8786 --nthreads 1 --nworkers 2": "tests/test_faults.py",
+    "DROPOUT_BENCH_SCHEDULER=tcp://127.0.0.1:8786 dvc repro": "tests/test_faults.py",
+}
+"""Where the commands are tried that are not tried here."""
+
+CHANGE = "Change something, compare"
+
+
+def test_every_command_is_tried_somewhere() -> None:
+    assert len(commands(CHANGE)) >= 9
+    assert set(commands()) - set(commands(CHANGE)) == set(ELSEWHERE)
+    assert "make test" in (PROJECT / ".ci" / "run").read_text()
+
+
+def test_every_target_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
+
+
+@pytest.mark.slow
+def test_change_something_and_compare(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    commit_a_report(root, "fashion-tutorial")
+    params = root / "params.yaml"
+    changed = params.read_text().replace("- 0.5", "- 0.2\n    - 0.5")
+    assert changed != params.read_text()
+    params.write_text(changed)
+    git(root, "config", "user.name", "t")
+    git(root, "config", "user.email", "t@example.org")
+    said = {}
+    for command in commands(CHANGE):
+        if command.startswith("source"):
+            continue
+        words = shlex.split(command)
+        done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+        said[command] = done.stdout + done.stderr
+        assert done.returncode == 0, said[command]
+    assert "2 done, 0 running, 0 failed, 4 reused, of 6" in said["dvc repro"]
+    assert "dropout 0.2" in said["dropout-bench compare"]
+    assert "dropout" in said["dvc params diff"]
+    assert "dropout 0_2" in said["dvc metrics diff"]
+    (run,) = [command for command in said if command.startswith("dvc exp run")]
+    assert "reused, of 4" in said[run]
+    assert "fashion" in said["dvc exp show --only-changed --hide-workspace"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (Path(sys.prefix) / ".ready").exists(), reason="not set up by make")
+def test_make_repro_runs_the_pipeline_and_names_the_report(tmp_path: Path) -> None:
+    commit_a_report(tmp_path, "small")
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy2(PROJECT / name, tmp_path)
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    shutil.rmtree(tmp_path / "reports" / "figures")
+
+    def make_repro() -> list[str]:
+        done = subprocess.run(["make", "repro"], cwd=tmp_path, capture_output=True, check=True)
+        return done.stdout.decode().splitlines()
+
+    said = make_repro()
+    assert "Running stage 'report':" in said
+    assert said[-1] == "report: reports/report.md"
+    assert "Data and pipelines are up to date." in make_repro()
