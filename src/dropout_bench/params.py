@@ -5,6 +5,7 @@
 
 import itertools
 import pkgutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     PlainSerializer,
     ValidationError,
     ValidationInfo,
@@ -21,10 +23,10 @@ from pydantic import (
     model_validator,
 )
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
 
 from dropout_bench.catalogue import DATASETS, Dataset
-from dropout_bench.errors import BenchError, did_you_mean
+from dropout_bench.errors import BenchError, did_you_mean, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +100,7 @@ class Strict(BaseModel):
             for key in content:
                 if key not in known:
                     hint = did_you_mean(str(key), known)
-                    raise ValueError(f'unknown key "{key}"; {hint}')
+                    raise ValueError(f'unknown key "{shortened(key)}"; {hint}')
         return content
 
 
@@ -528,7 +530,7 @@ class Params(Strict):
 
     download: Download = Download()
     """where datasets come from"""
-    defaults: dict[str, Any] = {}
+    defaults: dict[str, JsonValue] = {}
     """whatever experiments share, by YAML's anchors and ``<<:``; not read by itself"""
     experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]
     """what ``dvc repro`` runs and reports, by name"""
@@ -568,9 +570,16 @@ def read_yaml(path: Path) -> Any:
         BenchError: it cannot be read, or is not YAML.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # legal YAML
+            return YAML(typ="safe", pure=True).load(text)
+    except (OSError, ValueError, YAMLError) as error:
         raise BenchError(f"{path}: cannot be read as YAML 1.2\n{error}") from error
+    # What the parser does not expect it answers with whatever it runs into.
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise BenchError(f"{path}: cannot be read as YAML 1.2\n{told}") from error
 
 
 def load_params(path: Path) -> Params:
@@ -595,6 +604,8 @@ def validated(model: type[Model], content: Any, path: Path) -> Model:
             f"{path}: {_place(content, fault['loc'])}{_reason(fault)}" for fault in error.errors()
         ]
         raise BenchError("\n".join(dict.fromkeys(faults))) from error
+    except UnicodeEncodeError as error:
+        raise BenchError(f"{path}: half of a surrogate pair is no character: {error}") from error
 
 
 def _place(content: Any, location: tuple[int | str, ...]) -> str:
@@ -620,4 +631,4 @@ def _reason(fault: Any) -> str:
     given = fault["input"]
     if fault["type"] in {"value_error", "missing"} or isinstance(given, dict | list | tuple):
         return message
-    return f"{message} (given: {given})"
+    return f"{message} (given: {shortened(given)})"
