@@ -4,7 +4,6 @@ Slow, which here means: run by CI. Whoever is changing the code or the parameter
 does not belong to them yet.
 """
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,43 +13,18 @@ from dropout_bench.analysis.claims import load_claims
 from dropout_bench.analysis.ledger import ledger
 from dropout_bench.analysis.results import read_results
 from dropout_bench.params import load_params
-from dropout_bench.report.render import render
 from dropout_bench.report.tables import comparisons, effects
+from dropout_bench.verify import sections
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
 
-def test_dvc_would_run_nothing() -> None:
-    """Data and weights need not be here: DVC compares what it recorded."""
+def test_the_committed_report_is_what_this_code_makes_of_these_parameters() -> None:
     done = subprocess.run(
-        ["dvc", "repro", "--dry", "--allow-missing"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
+        ["dropout-bench", "verify", "--json"], cwd=PROJECT, capture_output=True, text=True
     )
-    lines = done.stdout.splitlines()
-    assert lines[-1] == "Data and pipelines are up to date.", done.stdout
-    assert not [line for line in lines if line.startswith("Running")], done.stdout
-
-
-def test_the_report_is_what_the_tables_give(tmp_path: Path) -> None:
-    reports = PROJECT / "reports"
-    for folder in ("results", "timings"):
-        shutil.copytree(reports / folder, tmp_path / folder)
-    params = load_params(PROJECT / "params.yaml")
-    render(
-        params.experiments, load_claims(PROJECT / "claims.yaml", params.all_experiments), tmp_path
-    )
-    names = [
-        "report.md",
-        "timings.md",
-        *(f"figures/{p.name}" for p in (tmp_path / "figures").iterdir()),
-    ]
-    assert len(list((reports / "figures").iterdir())) == len(names) - 2
-    for name in names:
-        assert (tmp_path / name).read_bytes() == (reports / name).read_bytes(), name
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_results_have_a_row_for_every_run() -> None:
@@ -67,14 +41,14 @@ FOUND = {
     "keeps-the-expectation": "supported",
     "an-ensemble": "supported",
     "sparse-units": "supported",
-    "relies-less-on-units": "supported",
     "slower-with-the-rate": "supported",
     "too-much-noise": "supported",
     "best-on-limited-data": "supported",
     "behind-after-five-epochs": "supported",
     "behind-layer-by-layer": "supported",
     "no-gain-on-similar-classes": "supported",
-    "better-in-the-long-run": "contradicted",
+    "better-in-company": "contradicted",
+    "powerful-with-l-two": "contradicted",
     "flat-between": "contradicted",
     "after-batch-norm": "supported",
     "useless-with-batch-norm": "supported",
@@ -86,14 +60,17 @@ def test_what_the_readme_says_was_found_is_what_the_ledger_says() -> None:
     params = load_params(PROJECT / "params.yaml")
     claims = load_claims(PROJECT / "claims.yaml", params.all_experiments)
     results = {
-        name: read_results(PROJECT / "reports", name, experiment)
-        for name, experiment in params.experiments.items()
+        name: read_results(section.reports, name, experiment)
+        for section in sections(PROJECT, params)
+        for name, experiment in section.experiments.items()
     }
     entries = {e.name: e for e in ledger(claims.claims, claims.level, results)}
     assert {name: entries[name].verdict for name in FOUND} == FOUND
     for name, published in claims.published.items():
         compared = comparisons(results[name], published)
         assert sum(comparison.inside for comparison in compared) >= 0.9 * len(compared)
+    # The paper's error, 1.05 %, is where one more run of ours could be.
+    assert comparisons(results["large-network"], claims.published["large-network"])[0].inside
     for name, cell in (
         ("fashion-tutorial", "dropout 0.5"),
         ("mnist-tutorial", "pre-activation-dropout 0.5"),

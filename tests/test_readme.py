@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from test_compare import git
+from test_faults import wait_for
 from test_verify import commit_a_report
 
 PROJECT = Path(__file__).parents[1]
@@ -54,6 +55,11 @@ def test_every_target_is_there() -> None:
     assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
 
 
+def queue_status(root: Path) -> str:
+    words = ["dvc", "queue", "status"]
+    return subprocess.run(words, cwd=root, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.slow
 def test_change_something_and_compare(tmp_path: Path) -> None:
     root = tmp_path / "project"
@@ -73,13 +79,15 @@ def test_change_something_and_compare(tmp_path: Path) -> None:
         done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
         said[command] = done.stdout + done.stderr
         assert done.returncode == 0, said[command]
+        if command == "dvc queue start":
+            wait_for(lambda: "Success" in queue_status(root), seconds=240)
     assert "2 done, 0 running, 0 failed, 4 reused, of 6" in said["dvc repro"]
     assert "dropout 0.2" in said["dropout-bench compare"]
     assert "dropout" in said["dvc params diff"]
     assert "dropout 0_2" in said["dvc metrics diff"]
-    (run,) = [command for command in said if command.startswith("dvc exp run")]
+    run = next(command for command in said if command.startswith("dvc exp run -n mild"))
     assert "reused, of 4" in said[run]
-    assert "fashion" in said["dvc exp show --only-changed --hide-workspace"]
+    assert "dropout 0_2" in said["dvc exp diff HEAD mild"]
 
 
 @pytest.mark.slow
