@@ -28,8 +28,10 @@ from dropout_bench.report.render import render
 from dropout_bench.training.result import CURVES, epoch_file
 from dropout_bench.training.store import Identity, library_versions
 
-NOT_IN_GIT = ("data/raw", "runs")
-"""What a fresh clone lacks; DVC says "deleted"."""
+NOT_IN_GIT = ("data/raw/", "runs/")
+"""What a fresh clone lacks."""
+MISSING = ("deleted", "not in cache")
+"""What DVC says of it."""
 
 TOLERANCE = 4.0
 """How far a figure may be from the mean of its cell under another arithmetic, in standard
@@ -97,7 +99,7 @@ def _pipeline(root: Path) -> Iterator[Finding]:
                 continue
             for files in entry.values():
                 for file, what in files.items():
-                    if what != "deleted" or not file.startswith(NOT_IN_GIT):
+                    if what not in MISSING or not file.startswith(NOT_IN_GIT):
                         told = ", ".join(what) if isinstance(what, dict) else what
                         changed.setdefault(file, f"{told} since stage {stage} was run")
     for file, told in changed.items():
