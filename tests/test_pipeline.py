@@ -185,8 +185,8 @@ def test_tables_are_tidy(project: Path) -> None:
     shared = set(layerwise["key"]) & set(runs["key"])
     assert len(shared) == 2
     metrics = json.loads((folder / "metrics.json").read_text())
-    mean = runs[runs["variant"] == "standard"]["test/accuracy"].mean()
-    assert metrics["standard"]["test/accuracy mean"] == pytest.approx(mean, abs=1e-4)
+    mean = 100 * runs[runs["variant"] == "standard"]["test/accuracy"].mean()
+    assert metrics["standard"]["test accuracy (%)"] == pytest.approx(mean, abs=0.005)
 
 
 def test_the_report_tells_what_the_tables_hold(project: Path) -> None:
