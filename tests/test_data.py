@@ -157,6 +157,16 @@ def test_a_file_that_is_no_idx_is_refused_even_with_its_checksum(how: str, tmp_p
         MNISTSubset(tmp_path).setup("fit")
 
 
+def test_swapped_files_are_noticed(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "mnist")
+    train, test = (folder / idx.FILES[split, "labels"] for split in ("train", "test"))
+    content = train.read_bytes()
+    train.write_bytes(test.read_bytes())
+    test.write_bytes(content)
+    with pytest.raises(BenchError, match="checksum is wrong"):
+        MNISTSubset(tmp_path).prepare_data()
+
+
 def test_images_and_labels_of_different_number_are_refused(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "mnist")
     shutil.copy(folder / idx.FILES["test", "labels"], folder / idx.FILES["train", "labels"])

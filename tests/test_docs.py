@@ -17,3 +17,15 @@ def test_links_between_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_fault_has_a_test() -> None:
+    text = (PROJECT / "docs" / "faults.md").read_text()
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    assert len(named) > 30
+    for file, test in named:
+        assert f"def {test}(" in (PROJECT / "tests" / file).read_text(), f"{file}::{test}"
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "::" not in line]
+    kinds = len(re.findall("^## ", text, flags=re.MULTILINE))
+    tampering = text.partition("## Tampering")[2].count("\n| ") - 2
+    assert len(rows) - tampering == kinds, "a row without a test"

@@ -7,14 +7,17 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
+import torch
 from conftest import make_dataset
 from ruamel.yaml import YAML
+from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dropout_bench.evaluation.board import log_test_figures
@@ -334,6 +337,86 @@ def test_tensorboard_shows_curves_hyper_parameters_and_histograms(
     finally:
         server.terminate()
         server.communicate()
+
+
+RUN = "runs/small/dropout/dropout=0.5/seed=1"
+
+
+def cut_in_half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def of_another_network(path: Path) -> None:
+    save_file({"body.0.weight": torch.zeros(3, 3)}, path)
+
+
+def pickled(path: Path) -> None:
+    torch.save({"body.0.weight": torch.zeros(3, 3)}, path)
+
+
+DAMAGED_RUNS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "weights cut short": (f"{RUN}/last.safetensors", cut_in_half),
+    "weights of another network": (f"{RUN}/last.safetensors", of_another_network),
+    "weights pickled": (f"{RUN}/last.safetensors", pickled),
+    "weights after an epoch gone": (f"{RUN}/epoch-001.safetensors", Path.unlink),
+    "curves cut short": (f"{RUN}/curves.csv", cut_in_half),
+    "curves gone": (f"{RUN}/curves.csv", Path.unlink),
+    "about cut short": (f"{RUN}/run.json", cut_in_half),
+    "about gone": (f"{RUN}/run.json", Path.unlink),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", DAMAGED_RUNS)
+def test_a_damaged_run_is_one_error_and_tables_stay(
+    what: str, project: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    before = contents(root / "reports")
+    file, damage = DAMAGED_RUNS[what]
+    damage(root / file)
+    said = bench(root, "evaluate", "small", status=1)
+    assert "Traceback" not in said
+    assert "dropout=0.5/seed=1" in said
+    assert "run: dvc repro" in said
+    assert contents(root / "reports") == before
+
+
+BLOCKED = {
+    ("train", "small"): "runs",
+    ("evaluate", "small"): "reports/results",
+    ("report",): "reports/figures",
+    ("download", "digits"): "data/raw",
+    ("runs",): "run-store",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", BLOCKED, ids=" ".join)
+def test_a_folder_that_cannot_be_written_is_named(
+    words: tuple[str, ...], project: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    place = root / BLOCKED[words]
+    shutil.rmtree(place)
+    place.write_text("a file where the folder should be")
+    said = bench(root, *words, status=1)
+    assert "Traceback" not in said
+    assert BLOCKED[words] in said
+
+
+@pytest.mark.slow
+def test_an_event_file_cut_short_shows_what_it_has(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    shutil.copytree(project / "logs" / RUN.removeprefix("runs/"), folder)
+    (events,) = (f for f in folder.glob("events.*") if not f.name.endswith(".evaluated"))
+    os.truncate(events, events.stat().st_size - 20)
+    for file in folder.glob("*.evaluated"):
+        file.unlink()
+    found = EventAccumulator(str(folder)).Reload()
+    assert "train/loss" in found.Tags()["scalars"]
 
 
 def test_failing_runs_are_told_with_parameters_and_trace(tmp_path: Path) -> None:

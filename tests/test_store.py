@@ -1,6 +1,7 @@
 """The run store: what goes in comes out, or is noticed to be damaged."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def store(tmp_path: Path) -> RunStore:
 
 def test_what_is_put_is_got(store: RunStore) -> None:
     assert store.get(KEY) == RESULT
-    assert store.get("other") is None
+    assert store.get("0" * 32) is None
 
 
 def test_an_entry_without_the_files_needed_does_not_count(store: RunStore) -> None:
@@ -38,12 +39,12 @@ def test_an_entry_without_the_files_needed_does_not_count(store: RunStore) -> No
     assert store.get(KEY) == RESULT
 
 
-def test_putting_again_replaces(store: RunStore) -> None:
-    other = RunResult({"last.safetensors": b"other"}, "CPU")
-    store.put(IDENTITY, other)
-    got = store.get(KEY)
-    assert got is not None
-    assert got.files == other.files
+def test_what_has_more_files_replaces_and_what_has_not_does_not(store: RunStore) -> None:
+    more = RunResult({**RESULT.files, "epoch-001.safetensors": b"weights"}, "CPU", b"events", 2.5)
+    store.put(IDENTITY, more)
+    assert store.get(KEY) == more
+    store.put(IDENTITY, RESULT)
+    assert store.get(KEY) == more
 
 
 def damage_file(folder: Path) -> None:
@@ -63,12 +64,62 @@ def forge_entry(folder: Path) -> None:
     (folder / "entry.json").write_text(json.dumps([1, 2]))
 
 
-@pytest.mark.parametrize("damage", [damage_file, lose_file, cut_entry, forge_entry])
+def lose_events(folder: Path) -> None:
+    (folder / "events.tfevents").unlink()
+
+
+def lose_entry(folder: Path) -> None:
+    (folder / "entry.json").unlink()
+
+
+def name_another_place(folder: Path) -> None:
+    (folder.parent / "secret").write_bytes(b"weights")
+    entry = json.loads((folder / "entry.json").read_text())
+    entry["files"]["../secret"] = entry["files"]["last.safetensors"]
+    (folder / "entry.json").write_text(json.dumps(entry))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_file, lose_file, cut_entry, forge_entry, lose_events, lose_entry,
+        name_another_place,
+    ],
+)  # fmt: skip
 def test_a_damaged_entry_is_dropped(damage: object, store: RunStore) -> None:
     assert callable(damage)
     damage(store.folder / KEY)
     assert store.get(KEY) is None
     assert not (store.folder / KEY).exists()
+
+
+@pytest.mark.parametrize("key", ["..", "../../up", "/etc", "", ".", "a" * 31, "A" * 32])
+def test_what_is_no_key_leads_nowhere(key: str, store: RunStore) -> None:
+    (store.folder.parent / "evaluation-1").write_bytes(b"x" * 40)
+    assert store.get(key) is None
+    assert store.get_beside(key, "evaluation-1") is None
+    store.put_beside(key, "evaluation-2", b"content")
+    assert not list(store.folder.parent.rglob("evaluation-2"))
+    assert store.get(KEY) == RESULT
+
+
+def test_readers_beside_writers_always_get_the_run(store: RunStore) -> None:
+    got: list[RunResult | None] = []
+
+    def read() -> None:
+        got.extend(store.get(KEY) for _ in range(200))
+
+    def write() -> None:
+        for _ in range(100):
+            store.put(IDENTITY, RESULT)
+
+    threads = [threading.Thread(target=action) for action in (read, read, write, write)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 400
+    assert all(each == RESULT for each in got)
 
 
 def test_nothing_half_written_is_left(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

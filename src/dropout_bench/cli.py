@@ -32,8 +32,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _experiments(incomplete: str) -> list[str]:
+    """Complete the name of an experiment, in a shell; outside a project there is none."""
+    try:
+        names = _params()[1].all_experiments
+    except BenchError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _datasets(incomplete: str) -> list[str]:
+    return [name for name in DATASETS if name.startswith(incomplete)]
+
+
 ExperimentName = Annotated[
-    str, typer.Argument(help="Name of an experiment in params.yaml.", show_default=False)
+    str,
+    typer.Argument(
+        help="Name of an experiment in params.yaml.",
+        show_default=False,
+        autocompletion=_experiments,
+    ),
 ]
 Scheduler = Annotated[
     str | None,
@@ -73,7 +92,10 @@ def _params() -> tuple[Path, Params]:
 @app.command()
 def download(
     datasets: Annotated[
-        list[str], typer.Argument(help=f"Any of: {', '.join(DATASETS)}.", show_default=False)
+        list[str],
+        typer.Argument(
+            help=f"Any of: {', '.join(DATASETS)}.", show_default=False, autocompletion=_datasets
+        ),
     ],
     check: Annotated[
         bool, typer.Option("--check", help="Only say whether it is here or can be had.")

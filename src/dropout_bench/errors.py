@@ -18,6 +18,11 @@ def shortened(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def one_line(error: BaseException) -> str:
+    """Return what an exception of a library says, as a part of a message of ours."""
+    return shortened(" ".join(str(error).split()) or type(error).__name__)
+
+
 def did_you_mean(word: str, possible: Iterable[str]) -> str:
     """Return a hint that names the closest of the ``possible`` words, else all of them."""
     possible = sorted(possible)

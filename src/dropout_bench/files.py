@@ -1,5 +1,7 @@
 """Writing so that nothing half-written is ever taken for whole."""
 
+import contextlib
+import errno
 import shutil
 import tempfile
 import time
@@ -14,20 +16,39 @@ _STALE = 3600  # seconds after which a temporary folder is one that a killed pro
 def whole_folder(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``folder``; put it in its place at the end.
 
-    If the block raises, nothing is left behind and ``folder`` is as it was.
+    If the block raises, nothing is left behind and ``folder`` is as it was. Of two processes that
+    write the same folder at once, one comes last; none sees a mixture.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(".*.part"):
-        if time.time() - left.stat().st_mtime > _STALE:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process is done with it
+            if time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)
     unfinished = Path(
         tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent)
     )
     try:
         yield unfinished
         unfinished.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.replace(folder)
+        _take_place(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _take_place(unfinished: Path, folder: Path) -> None:
+    former = unfinished.with_name(f"{unfinished.name}.former.part")
+    while True:
+        with contextlib.suppress(FileNotFoundError):  # there is none, or another process has it
+            folder.replace(former)
+        try:
+            unfinished.replace(folder)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                if former.exists():
+                    former.replace(folder)
+                raise
+            # Another process was quicker: what it wrote is replaced in turn.
+            shutil.rmtree(former, ignore_errors=True)
+        else:
+            shutil.rmtree(former, ignore_errors=True)
+            return

@@ -19,7 +19,7 @@ from dvc.repo import Repo
 
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
-from dropout_bench.analysis.results import read_table
+from dropout_bench.analysis.results import Results, read_results, read_table, read_versions
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.evaluation.tables import DIGITS, Evaluation, evaluated_weights
@@ -114,12 +114,17 @@ def _keys(section: Section, root: Path) -> Iterator[Finding]:
         path = section.reports / "results" / name / "runs.csv"
         place = str(path.relative_to(root))
         try:
-            versions = json.loads((path.parent / "versions.json").read_text())
+            versions = read_versions(path.parent)
             committed = read_table(path)["key"].tolist()
             expected = [
                 _identity(job, versions["data"], versions["device"], versions).key
                 for job in experiment.jobs()
             ]
+        except BenchError as error:
+            yield Finding(
+                check, str((path.parent / "versions.json").relative_to(root)), False, str(error)
+            )
+            continue
         except (OSError, ValueError, KeyError) as error:
             yield Finding(check, place, False, f"cannot be read: {error}; run: dvc repro")
             continue
@@ -226,13 +231,17 @@ def trained_again(root: Path, params: Params, chosen: list[Drawn]) -> Iterator[F
     """Train and evaluate runs from scratch, without the run store, and compare.
 
     Raises:
-        BenchError: the data are not here.
+        BenchError: the data are not here, or the tables cannot be read.
     """
     calls = {}
     for each in chosen:
         source = Source.of(each.experiment.dataset, root, params.download)
         calls[each.place] = (each.job, each.experiment, source)
     by_place = {each.place: each for each in chosen}
+    committed: dict[str, Results] = {}
+    for each in chosen:
+        if each.name not in committed:
+            committed[each.name] = read_results(each.section.reports, each.name, each.experiment)
     count = min(engine.cores(), len(calls))
     with (
         engine.Progress("verify", len(calls)) as progress,
@@ -242,7 +251,8 @@ def trained_again(root: Path, params: Params, chosen: list[Drawn]) -> Iterator[F
             if isinstance(outcome, BaseException):
                 yield Finding("trained again", place, False, engine.told(outcome))
             else:
-                yield _compared(by_place[place], *outcome)
+                drawn = by_place[place]
+                yield _compared(drawn, committed[drawn.name], *outcome)
 
 
 def _again(job: Job, experiment: Experiment, source: Source) -> tuple[str, bytes, Evaluation, str]:
@@ -261,21 +271,28 @@ def _again(job: Job, experiment: Experiment, source: Source) -> tuple[str, bytes
 
 
 def _compared(
-    drawn: Drawn, digest: str, curves: bytes, evaluation: Evaluation, device: str
+    drawn: Drawn,
+    committed: Results,
+    digest: str,
+    curves: bytes,
+    evaluation: Evaluation,
+    device: str,
 ) -> Finding:
-    folder = drawn.section.reports / "results" / drawn.name
-    versions = json.loads((folder / "versions.json").read_text())
-    tables = {name: read_table(folder / f"{name}.csv") for name in ("runs", "curves", "measures")}
+    versions = committed.versions
     cell, seed = drawn.job.cell, drawn.job.run.seed
-    of_cell = {name: cell.rows_of(table) for name, table in tables.items()}
-    mine = {name: rows[rows["seed"] == seed] for name, rows in of_cell.items()}
+    of_cell = cell.rows_of(committed.runs)
+
+    def mine(table: pd.DataFrame) -> pd.DataFrame:
+        rows = cell.rows_of(table)
+        return rows[rows["seed"] == seed]
+
     same = device == versions["device"] and all(
-        versions[name] == version for name, version in library_versions().items()
+        versions.get(name) == version for name, version in library_versions().items()
     )
     check = "trained again, bit by bit" if same else "trained again, within tolerance"
     wrong = []
     if same:
-        row = mine["runs"].iloc[0]
+        row = mine(committed.runs).iloc[0]
         if row["weights"] != digest:
             wrong.append("weights")
         wrong += [
@@ -283,17 +300,18 @@ def _compared(
             for name, value in evaluation.final.items()
             if _as_written(value) != row[name]
         ]
-        wrong += _other_curves(mine["curves"], curves, evaluation)
+        wrong += _other_curves(mine(committed.curves), curves, evaluation)
         measured = [(m, _as_written(at), _as_written(v)) for m, at, v in evaluation.measured]
-        rows = mine["measures"][["metric", "at", "value"]].itertuples(index=False, name=None)
+        rows = mine(committed.measures)[["metric", "at", "value"]].itertuples(
+            index=False, name=None
+        )
         if list(rows) != measured:
             wrong.append("measures")
     else:
         for name, value in evaluation.final.items():
-            committed = of_cell["runs"][name].astype(float)
-            distance = abs(value - committed.mean())
-            if distance > TOLERANCE * committed.std() + 1e-3:
-                wrong.append(f"{name}: {value:.6g}, in the mean {committed.mean():.6g}")
+            seeds = of_cell[name].astype(float)
+            if abs(value - seeds.mean()) > TOLERANCE * seeds.std() + 1e-3:
+                wrong.append(f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}")
     told = "; ".join(wrong) or (
         "weights, curves and figures"
         if same

@@ -237,7 +237,7 @@ def _only(here: State, there: State) -> list[tuple[Results, str]]:
 def _differences(one: Results, other: Results, label: str) -> list[Moved]:
     """Compare a cell's figures seed by seed; nothing is returned where all are the same."""
     by_seed = [
-        results.of(_labels(results)[label], results.runs).set_index("seed")[list(METRICS)]
+        results.of(_labels(results)[label], "runs").set_index("seed")[list(METRICS)]
         for results in (one, other)
     ]
     differences = (by_seed[1] - by_seed[0]).dropna(how="all")

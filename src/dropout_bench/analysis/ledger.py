@@ -183,7 +183,16 @@ def _figures(check: Check, cell: Cell, results: Results, at: float | None) -> Fi
 
 def of_difference(check: Check, values: Figures) -> Measured:
     """Test paired differences, one a seed, against the check's direction and margin."""
-    interval = statistics.bootstrap_interval(values)
+    return of_differences(check, [values])[0]
+
+
+def of_differences(check: Check, samples: Sequence[Figures]) -> list[Measured]:
+    """Test many samples of equal size at once, each as :func:`of_difference` does."""
+    intervals = statistics.bootstrap_intervals(samples)
+    return [_tested(check, *each) for each in zip(samples, intervals, strict=True)]
+
+
+def _tested(check: Check, values: Figures, interval: Interval) -> Measured:
     margin = check.margin
     above = statistics.sign_flip_p(values - margin)  # that the mean is above +margin
     below = statistics.sign_flip_p(-(values - margin))

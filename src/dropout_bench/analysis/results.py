@@ -1,15 +1,17 @@
 """The tables of an experiment, and every figure of a run that can be read from them."""
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dropout_bench.errors import BenchError
+from dropout_bench.errors import BenchError, one_line
 from dropout_bench.params import Cell, Experiment
 
 TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options", "kind", "pixels"), str)
@@ -46,9 +48,25 @@ class Results:
     versions: dict[str, str]
     timings: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    def of(self, cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
+    @functools.cached_property
+    def _rows(self) -> dict[str, dict[tuple[object, ...], pd.DataFrame]]:
+        by_cell = list(self.experiment.cells()[0].row())
+        tables = {name: getattr(self, name) for name in ("runs", "curves", "measures", "timings")}
+        return {
+            name: {
+                key: rows.sort_values("seed", kind="stable")
+                for key, rows in table.groupby(by_cell, sort=False)
+            }
+            for name, table in tables.items()
+            if len(table)
+        }
+
+    def of(
+        self, cell: Cell, table: Literal["runs", "curves", "measures", "timings"]
+    ) -> pd.DataFrame:
         """Return a cell's rows of a table, by seed."""
-        return cell.rows_of(table).sort_values("seed", kind="stable")
+        nothing: pd.DataFrame = getattr(self, table).iloc[:0]
+        return self._rows.get(table, {}).get(tuple(cell.row().values()), nothing)
 
     @property
     def metrics(self) -> list[str]:
@@ -58,7 +76,7 @@ class Results:
 
     def values(self, cell: Cell, metric: str, epoch: int | None = None) -> Sequence[float]:
         """Return a metric of a cell at each seed: of the evaluated weights, or at an epoch."""
-        rows = self.of(cell, self.runs if epoch is None else self.curves)
+        rows = self.of(cell, "runs" if epoch is None else "curves")
         if epoch is not None:
             rows = rows[rows["epoch"] == epoch]
         values: list[float] = rows[metric].astype(float).tolist()
@@ -103,7 +121,7 @@ class Results:
         if kind in {"swing", "epochs-to"}:
             curves = [
                 rows.sort_values("epoch")[rest].to_numpy(dtype=float)
-                for _, rows in self.of(cell, self.curves).groupby("seed")
+                for _, rows in self.of(cell, "curves").groupby("seed")
             ]
             if kind == "swing":
                 return np.array([np.diff(curve[len(curve) // 2 :]).std(ddof=1) for curve in curves])
@@ -111,12 +129,12 @@ class Results:
                 [_epochs_to(curve, at if at is not None else np.nan) for curve in curves]
             )
         if metric == "log-seconds":
-            rows = self.of(cell, self.timings)
+            rows = self.of(cell, "timings")
             logarithms: Figures = np.log((rows["seconds"] / rows["epochs"]).to_numpy(dtype=float))
             return logarithms
         if metric in self.runs:
             return np.array(self.values(cell, metric, epoch))
-        rows = self.of(cell, self.measures)
+        rows = self.of(cell, "measures")
         rows = rows[
             (rows["metric"] == metric) & np.isclose(rows["at"], np.nan if at is None else at)
         ]
@@ -142,27 +160,113 @@ def read_table(path: Path) -> pd.DataFrame:
     return table.fillna({name: "" for name in TEXTS if name in table})
 
 
+_SPLITS = [
+    f"{split}/{metric}" for split in ("train", "val", "test") for metric in ("loss", "accuracy")
+]
+_COLUMNS = {
+    "runs": ["seed", "epochs", "parameters", *_SPLITS, "test/ece", "test/brier", "key", "weights"],
+    "curves": ["seed", "epoch", *_SPLITS],
+    "measures": ["seed", "metric", "at", "value"],
+    "confusion": ["true", "predicted", "images"],
+    "pictures": [
+        "kind", "number", "true", "predicted", "right_without", "right_with", "pixels",
+    ],
+    "timings": ["seed", "epochs", "seconds"],
+}  # fmt: skip
+"""The columns of each table, besides those that tell the cell."""
+
+_NO_NUMBERS = {*TEXTS, "metric", "key", "weights"}
+
+
 def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
     """Read the tables of an experiment, in ``reports/results`` and ``reports/timings``.
 
     Raises:
-        BenchError: a table is missing or is not of the runs that ``params.yaml`` asks for.
+        BenchError: a table is missing, is damaged, or is not of the runs that ``params.yaml`` asks
+            for.
     """
-    folder = reports / "results"
+    folder = reports / "results" / name
+    tables = {table: _sound(table, folder / f"{table}.csv", experiment) for table in TABLES}
+    if wrong := _incomplete(tables, experiment):
+        raise BenchError(f"{folder / wrong}; run: dvc repro")
     times = reports / "timings" / f"{name}.csv"
-    try:
-        tables = {table: read_table(folder / name / f"{table}.csv") for table in TABLES}
-        versions = json.loads((folder / name / "versions.json").read_text())
-        columns = [*experiment.cells()[0].row(), "seed"]
-        found = tables["runs"][columns].itertuples(index=False, name=None)
-    except (OSError, ValueError, KeyError) as error:
-        raise BenchError(f"{folder / name}: cannot be read ({error}); run: dvc repro") from error
-    expected = {
-        (*cell.row().values(), seed) for cell in experiment.cells() for seed in experiment.seeds
-    }
-    if set(found) != expected:
-        raise BenchError(
-            f"{folder / name / 'runs.csv'}: its runs are not those of params.yaml; run: dvc repro"
-        )
-    timings = read_table(times) if times.is_file() else pd.DataFrame()
+    timings = _sound("timings", times, experiment) if times.is_file() else pd.DataFrame()
+    versions = read_versions(folder)
     return Results(name, experiment, versions=versions, timings=timings, **tables)
+
+
+def read_versions(folder: Path) -> dict[str, str]:
+    """Read what an experiment's tables were computed with.
+
+    Raises:
+        BenchError: it is missing, or damaged.
+    """
+    path = folder / "versions.json"
+    try:
+        versions = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
+    if not isinstance(versions, dict) or not {"data", "device", "torch", "lightning"} <= {
+        *versions
+    }:
+        raise BenchError(f"{path}: damaged, what it was computed with is not in it; run: dvc repro")
+    return {name: str(version) for name, version in versions.items()}
+
+
+def _sound(name: str, path: Path, experiment: Experiment) -> pd.DataFrame:
+    """Read a table that has its columns, and numbers where numbers belong."""
+    try:
+        table = read_table(path)
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
+    for column in [*experiment.cells()[0].row(), *_COLUMNS[name]]:
+        if column not in table:
+            raise BenchError(f"{path}: damaged, it has no column {column}; run: dvc repro")
+        numbers = len(table) == 0 or pd.api.types.is_numeric_dtype(table[column])
+        if column not in _NO_NUMBERS and not numbers:
+            raise BenchError(
+                f"{path}: damaged, {column} is not a number everywhere; run: dvc repro"
+            )
+    return table
+
+
+def _incomplete(tables: Mapping[str, pd.DataFrame], experiment: Experiment) -> str:
+    """Say which table does not have the rows that it should have; "" if all have them."""
+    cells = experiment.cells()
+    by_cell = list(cells[0].row())
+    by_run = [*by_cell, "seed"]
+    expected = {(*cell.row().values(), seed) for cell in cells for seed in experiment.seeds}
+
+    runs, curves, measures = (tables[name] for name in ("runs", "curves", "measures"))
+    found = list(runs[by_run].itertuples(index=False, name=None))
+    if set(found) != expected or len(found) != len(expected):
+        return "runs.csv: its runs are not those of params.yaml"
+    figures = [name for name in _COLUMNS["runs"] if name.startswith(("train/", "test/"))]
+    if not np.isfinite(runs[figures].to_numpy(dtype=float)).all():
+        return "runs.csv: damaged, a figure is missing"
+    epochs = dict(zip(found, runs["epochs"], strict=True))
+    seen = {run: rows.tolist() for run, rows in curves.groupby(by_run)["epoch"]}
+    if seen != {run: list(range(1, int(count) + 1)) for run, count in epochs.items()}:
+        return "curves.csv: damaged, its epochs are not those of the runs"
+    # Bins of confidence that have no image have no figure.
+    for _, rows in measures[~measures["metric"].str.startswith("reliability/")].groupby(by_cell):
+        of_seed = [
+            list(zip(part["metric"], part["at"], strict=True)) for _, part in rows.groupby("seed")
+        ]
+        if len(of_seed) != len(experiment.seeds) or any(one != of_seed[0] for one in of_seed):
+            return "measures.csv: damaged, runs of a cell have different figures"
+    if bool(len(measures)) != bool({*experiment.measures} - {"features", "examples"}):
+        return "measures.csv: damaged, figures are missing"
+    labels = {*experiment.resolved_classes}
+    confusion = tables["confusion"]
+    if len(confusion) != len(cells) * len(labels) ** 2 or not {*confusion["true"]} <= labels:
+        return "confusion.csv: damaged, rows are missing"
+    pictures = tables["pictures"]
+    if not pictures["pixels"].str.fullmatch(_pixels(experiment)).all():
+        return "pictures.csv: damaged, a picture has not the pixels of an image"
+    return ""
+
+
+def _pixels(experiment: Experiment) -> str:
+    height, width = experiment.source.shape
+    return f"[0-9a-f]{{{2 * height * width}}}"

@@ -73,21 +73,28 @@ def bootstrap_interval(values: Values, seed: int = 0) -> Interval:
         values: a paired difference at each of n seeds.
         seed: seed of the resampling.
     """
-    sample = np.asarray(values, dtype=float)
-    mean = float(sample.mean())
-    if len(sample) < 2:
-        return Interval(mean, math.nan, math.nan)
-    if np.ptp(sample) == 0:
-        return Interval(mean, mean, mean)
-    found = stats.bootstrap(
-        (sample,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        confidence_level=LEVEL,
-        method="BCa",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high))
+    return bootstrap_intervals([values], seed)[0]
+
+
+def bootstrap_intervals(samples: Sequence[Values], seed: int = 0) -> list[Interval]:
+    """Return :func:`bootstrap_interval` of samples of equal size, from the same resampling."""
+    table = np.asarray(samples, dtype=float)
+    means = table.mean(axis=1)
+    if table.shape[1] < 2:
+        return [Interval(float(mean), math.nan, math.nan) for mean in means]
+    low, high = means.copy(), means.copy()
+    varies = np.ptp(table, axis=1) > 0
+    if varies.any():
+        low[varies], high[varies] = stats.bootstrap(
+            (table[varies],),
+            np.mean,
+            axis=1,
+            n_resamples=RESAMPLES,
+            confidence_level=LEVEL,
+            method="BCa",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+    return [Interval(*map(float, row)) for row in zip(means, low, high, strict=True)]
 
 
 def sign_flip_p(values: Values, seed: int = 0) -> float:

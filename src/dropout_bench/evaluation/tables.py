@@ -13,14 +13,14 @@ from pydantic import ConfigDict, TypeAdapter
 
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
-from dropout_bench.errors import BenchError
+from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Job, Measure, Run
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.store import RunStore, digest_of_code
-from dropout_bench.training.sweep import ABOUT, run_folder
+from dropout_bench.training.sweep import read_about, run_folder
 
 _LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
 CURVES_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
@@ -70,8 +70,18 @@ def _evaluate(
     measures: tuple[Measure, ...],
     illustrated: bool,
 ) -> Evaluation:
-    from dropout_bench.evaluation.metrics import evaluate  # in the worker: torch is loaded there
+    # In the worker: torch is loaded there.
+    from safetensors import SafetensorError
 
+    from dropout_bench.evaluation.metrics import evaluate
+    from dropout_bench.training.run import load_weights, network_of
+
+    try:
+        for content in (weights, *epochs.values()):
+            load_weights(network_of(run), content)
+    except (SafetensorError, RuntimeError) as error:  # damaged, or of another network
+        told = one_line(error)
+        raise BenchError(f"its weights cannot be used ({told}); run: dvc repro") from error
     return evaluate(run, source.at_hand(), weights, epochs, measures, illustrated)
 
 
@@ -105,7 +115,7 @@ def evaluate_experiment(
     jobs = {job.name: job for job in experiment.jobs()}
     folders = {call: run_folder(root / "runs", name, job) for call, job in jobs.items()}
     calls = {call: _call(job.run, folders[call], experiment, source) for call, job in jobs.items()}
-    kept = {call: (_key(folders[call]), _kept_as(calls[call])) for call in jobs}
+    kept = {call: (read_about(folders[call])["key"], _kept_as(calls[call])) for call in jobs}
     evaluations: dict[str, Evaluation] = {}
     for call, place in kept.items():
         if (content := store.get_beside(*place)) is not None:
@@ -137,10 +147,6 @@ def evaluate_experiment(
 
 
 _EVALUATION = TypeAdapter(Evaluation)
-
-
-def _key(folder: Path) -> str:
-    return str(json.loads((folder / ABOUT).read_text())["key"])
 
 
 def _kept_as(call: tuple[Any, ...]) -> str:
@@ -187,7 +193,7 @@ def _write_tables(
     for job in jobs:
         evaluation = evaluations[job.name]
         left = run_folder(root / "runs", name, job)
-        about = json.loads((left / ABOUT).read_text())
+        about = read_about(left)
         key = about.pop("key")
         for what, value in about.items():
             versions.setdefault(what, set()).add(value)
@@ -197,7 +203,7 @@ def _write_tables(
             **job.cell.row(),
             "seed": job.run.seed,
         }
-        seen = pd.read_csv(left / CURVES).to_dict("records")
+        seen = _read_curves(left / CURVES, job.run)
         row = {**identity, "epochs": len(seen), "parameters": evaluation.parameters}
         weights = (left / evaluated_weights(experiment)).read_bytes()
         digest = hashlib.sha256(weights).hexdigest()[:32]
@@ -238,6 +244,18 @@ def _write_tables(
     versions |= {name: {version(name)} for name in _LIBRARIES}
     made_with = {what: ", ".join(sorted(values)) for what, values in sorted(versions.items())}
     (folder / "versions.json").write_text(json.dumps(made_with, indent=1) + "\n")
+
+
+def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
+    try:
+        table = pd.read_csv(path)
+        epochs = table["epoch"].tolist()
+        curves = [{str(k): float(v) for k, v in row.items()} for row in table.to_dict("records")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
+    if epochs != list(range(1, len(epochs) + 1)) or not 0 < len(epochs) <= run.epochs:
+        raise BenchError(f"{path}: damaged (epochs are missing); run: dvc repro")
+    return curves
 
 
 def _to_csv(table: pd.DataFrame, path: Path) -> None:

@@ -100,7 +100,7 @@ def learning_curves(results: Results, path: Path) -> None:
     figure, axes = _panels(2, 9, 3.6)
     for panel, metric in zip(axes, ("loss", "accuracy"), strict=True):
         for cell in cells:
-            rows = results.of(cell, results.curves)
+            rows = results.of(cell, "curves")
             for split in splits:
                 label = f"{cell.label}, {SPLIT_NAMES[split]}"
                 by_epoch = rows.groupby("epoch")[f"{split}/{metric}"]
@@ -219,7 +219,7 @@ def _over_places(
     panel: Axes, results: Results, cell: Cell, metric: str, scale: float = 1.0, **style: Any
 ) -> None:
     """Draw a measure over its places: mean over seeds, a band of the 95 % interval."""
-    rows = results.of(cell, results.measures)
+    rows = results.of(cell, "measures")
     rows = rows[rows["metric"] == metric]
     values = rows.pivot_table(index="at", columns="seed", values="value")
     intervals = [mean_interval((scale * seeds).tolist()) for seeds in values.to_numpy()]
@@ -235,7 +235,7 @@ def averaged_masks(results: Results, path: Path) -> None:
     figure, axes = _panels(2, 8, 3.2)
     for panel, metric in zip(axes, ("accuracy", "loss"), strict=True):
         for cell in cells:
-            rows = results.of(cell, results.measures)
+            rows = results.of(cell, "measures")
             rows = rows[rows["metric"] == f"masks/{metric}"]
             sign, shift = (-100, 100) if metric == "accuracy" else (1, 0)
             by_count = {
@@ -312,7 +312,7 @@ def reliability(results: Results, path: Path) -> None:
     figure, axes = _panels(2, 8, 3.4)
     axes[0].plot([0, 100], [0, 100], color="black", lw=0.8, ls="--", label="calibrated")
     for cell in results.experiment.cells():
-        rows = results.of(cell, results.measures)
+        rows = results.of(cell, "measures")
         by_bin = {
             metric: [
                 mean_interval((100 * values).tolist())
@@ -586,24 +586,21 @@ KINDS = (
 )
 
 
-class Drawn(NamedTuple):
-    """A figure of an experiment: its file and its caption."""
-
-    file: str
-    name: str
-    caption: str
+def file_of(results: Results, kind: Kind) -> str:
+    """Name the file of a figure."""
+    return f"{results.name}-{kind.name}.png"
 
 
-def of_experiment(results: Results, folder: Path) -> list[Drawn]:
-    """Draw every figure that answers an experiment's question."""
-    drawn = []
+def of_experiment(results: Results) -> list[Kind]:
+    """List the kinds of figures that answer an experiment's question."""
+    return [kind for kind in KINDS if kind.applies(results)]
+
+
+def draw(results: Results, name: str, folder: Path) -> None:
+    """Draw a figure of an experiment, by the name of its kind."""
+    kind = next(kind for kind in KINDS if kind.name == name)
     with plt.rc_context(STYLE):
-        for kind in KINDS:
-            if kind.applies(results):
-                file = f"{results.name}-{kind.name}.png"
-                kind.draw(results, folder / file)
-                drawn.append(Drawn(file, kind.name, kind.caption))
-    return drawn
+        kind.draw(results, folder / file_of(results, kind))
 
 
 def published_beside_ours(results: Results, compared: Sequence[Comparison], path: Path) -> None:

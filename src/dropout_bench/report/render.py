@@ -5,7 +5,6 @@ import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +57,15 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
     sections: list[dict[str, Any]] = []
     with whole_folder(reports / FIGURES) as folder, ProcessPoolExecutor() as pool:
         simulated = pool.submit(powers, claims, entries)
-        drawn = pool.map(figures.of_experiment, results, repeat(folder))
+        drawn = []
         for result in results:
             published = claims.published.get(result.name)
             compared = tables.comparisons(result, published) if published else []
             if compared:
                 path = folder / f"{result.name}-published.png"
-                figures.published_beside_ours(result, compared, path)
+                drawn.append(pool.submit(figures.published_beside_ours, result, compared, path))
+            kinds = figures.of_experiment(result)
+            drawn += [pool.submit(figures.draw, result, kind.name, folder) for kind in kinds]
             title = published.title if published else result.name.replace("-", " ").capitalize()
             sections.append(
                 {
@@ -72,11 +73,13 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
                     "results": result,
                     "published": published,
                     "compared": compared,
-                    "drawn": next(drawn),
+                    "drawn": [(figures.file_of(result, kind), kind) for kind in kinds],
                 }
             )
         if entries:
-            figures.ledger(entries, folder / "ledger.png")
+            drawn.append(pool.submit(figures.ledger, entries, folder / "ledger.png"))
+        for figure in drawn:
+            figure.result()
     context = {
         "most_curves": figures.MOST_CURVES,
         "sections": sections,

@@ -115,8 +115,7 @@ class Timing:
 
 def timings(results: Results, published: Published | None) -> list[Timing]:
     """Read the times of an experiment's runs; ratios to no dropout are paired by seed."""
-    table = results.timings
-    if table.empty:
+    if results.timings.empty:
         return []
     times = {
         figure.cell: figure.value
@@ -125,12 +124,12 @@ def timings(results: Results, published: Published | None) -> list[Timing]:
     }
     rows = []
     for cell in results.experiment.cells():
-        per_epoch = _seconds_per_epoch(results.of(cell, table))
+        per_epoch = _seconds_per_epoch(results.of(cell, "timings"))
         base = results.experiment.without_dropout(cell)
         theirs = times.get(cell.label)
         ratio = their_ratio = None
         if base is not None:
-            without = _seconds_per_epoch(results.of(base, table))
+            without = _seconds_per_epoch(results.of(base, "timings"))
             ratio = mean_interval([a / b for a, b in zip(per_epoch, without, strict=True)])
             if theirs and times.get(base.label):
                 their_ratio = theirs / (times[base.label] or math.nan)

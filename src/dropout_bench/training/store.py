@@ -22,6 +22,10 @@ from dropout_bench.training.result import EVENTS, RunResult
 
 STORE_VARIABLE = "DROPOUT_BENCH_STORE"
 _ENTRY = "entry.json"
+_KEY = re.compile(r"[0-9a-f]{32}")
+_FILE_NAME = re.compile(r"[a-z][a-z0-9.-]*")
+_DAMAGED = (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading an entry that is not whole may raise."""
 
 _PACKAGE = Path(__file__).parents[1]
 _TRAINING_CODE = (
@@ -53,7 +57,12 @@ def default_store(root: Path) -> Path:
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that compute; a build's suffix such as ``+cpu`` left out."""
-    return {name: version(name).partition("+")[0] for name in ("torch", "lightning")}
+    return {name: _version(name) for name in ("torch", "lightning")}
+
+
+@cache
+def _version(library: str) -> str:
+    return version(library).partition("+")[0]
 
 
 @cache
@@ -171,29 +180,46 @@ class RunStore:
         An entry that lacks one of the files ``needed`` does not count; one whose bytes do not
         have the checksums it was written with is removed.
         """
-        folder = self.folder / key
         try:
-            entry = json.loads((folder / _ENTRY).read_bytes())
-            files = {name: (folder / name).read_bytes() for name in entry["files"]}
-            result = RunResult(
-                files=files,
-                events=(folder / EVENTS).read_bytes(),
-                seconds=float(entry["seconds"]),
-                device=str(entry["identity"]["device"]),
-            )
-            if _checksums(files) != entry["files"]:
-                raise ValueError("checksum")
-        except FileNotFoundError:
-            if (folder / _ENTRY).exists():
-                shutil.rmtree(folder)
+            result = self._read(key)
+        except _DAMAGED:
+            try:  # another process may have put it in its place between two of our reads
+                result = self._read(key)
+            except _DAMAGED:
+                self.drop(key)
+                return None
+        if result is None:
             return None
-        except (ValueError, KeyError, TypeError):
-            shutil.rmtree(folder)
+        return result if all(name in result.files for name in needed) else None
+
+    def _read(self, key: str) -> RunResult | None:
+        folder = self._place(key)
+        if folder is None or not folder.exists():
             return None
-        return result if all(name in files for name in needed) else None
+        entry = json.loads((folder / _ENTRY).read_bytes())
+        if not all(_FILE_NAME.fullmatch(name) for name in entry["files"]):
+            raise ValueError("a name that leads elsewhere")
+        files = {name: (folder / name).read_bytes() for name in entry["files"]}
+        if _checksums(files) != entry["files"]:
+            raise ValueError("checksum")
+        return RunResult(
+            files=files,
+            events=(folder / EVENTS).read_bytes(),
+            seconds=float(entry["seconds"]),
+            device=str(entry["identity"]["device"]),
+        )
+
+    def _place(self, key: str) -> Path | None:
+        """Return the folder of a key; None for what is no key: it must not lead elsewhere."""
+        return self.folder / key if _KEY.fullmatch(key) else None
 
     def put(self, identity: Identity, result: RunResult) -> None:
-        """Keep a finished run, whole or not at all."""
+        """Keep a finished run, whole or not at all.
+
+        One that is here already, with as many files, stays: the bytes of a key are always the same.
+        """
+        if self.get(identity.key, tuple(result.files)) is not None:
+            return
         entry = {
             "identity": identity.as_json(),
             "seconds": result.seconds,
@@ -207,18 +233,18 @@ class RunStore:
 
     def put_beside(self, key: str, name: str, content: bytes) -> None:
         """Keep what was computed from a run beside it, if the run is here."""
-        folder = self.folder / key
-        if folder.is_dir():
+        folder = self._place(key)
+        if folder is not None and folder.is_dir():
             unfinished = folder / f".{name}.{os.getpid()}"
             unfinished.write_bytes(hashlib.sha256(content).digest() + content)
             unfinished.replace(folder / name)
 
     def get_beside(self, key: str, name: str) -> bytes | None:
         """Return what was computed from a run; None if it is not here, or damaged."""
-        try:
-            kept = (self.folder / key / name).read_bytes()
-        except OSError:
+        folder = self._place(key)
+        if folder is None or not (folder / name).is_file():
             return None
+        kept = (folder / name).read_bytes()
         checksum, content = kept[:32], kept[32:]
         return content if hashlib.sha256(content).digest() == checksum else None
 
@@ -236,8 +262,8 @@ class RunStore:
         return sorted(entries, key=lambda entry: entry.finished)
 
     def drop(self, key: str) -> None:
-        """Remove a run."""
-        shutil.rmtree(self.folder / key)
+        """Remove what is kept under a name that :meth:`entries` lists."""
+        shutil.rmtree(self.folder / key, ignore_errors=True)
 
 
 def _checksums(files: dict[str, bytes]) -> dict[str, str]:

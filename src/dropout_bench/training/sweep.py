@@ -10,7 +10,7 @@ import pandas as pd
 
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
-from dropout_bench.errors import BenchError
+from dropout_bench.errors import BenchError, one_line
 from dropout_bench.files import whole_folder
 from dropout_bench.params import Experiment, Job
 from dropout_bench.training.result import RunResult, Time, epoch_file
@@ -140,12 +140,31 @@ def _write(folder: Path, identity: Identity, result: RunResult, epochs: tuple[st
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
 
 
+def read_about(folder: Path) -> dict[str, str]:
+    """Return what a run's folder says of it: its key, its device, its data, library versions.
+
+    Raises:
+        BenchError: there is no such run, or the file is damaged.
+    """
+    path = folder / ABOUT
+    try:
+        about = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise BenchError(f"{path}: no trained weights; run: dvc repro") from error
+    except ValueError as error:
+        raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
+    expected = {"key", "device", "data", *library_versions()}
+    if not isinstance(about, dict) or set(about) != expected:
+        raise BenchError(f"{path}: damaged (it lacks what a run has); run: dvc repro")
+    return {name: str(value) for name, value in about.items()}
+
+
 def restore_logs(name: str, experiment: Experiment, root: Path, store: RunStore) -> None:
     """Give every run of an experiment its TensorBoard events, where DVC had no need to train it."""
     for job in experiment.jobs():
-        about = run_folder(root / "runs", name, job) / ABOUT
-        if about.is_file():
-            key = str(json.loads(about.read_text())["key"])
+        folder = run_folder(root / "runs", name, job)
+        if folder.is_dir():
+            key = read_about(folder)["key"]
             if (result := store.get(key)) is not None:
                 _restore_events(root / "logs" / name / job.name, key, result)
 

@@ -1,0 +1,92 @@
+"""The command line teaches: help, hints and completion."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_pipeline import bench
+
+PROJECT = Path(__file__).parents[1]
+COMMANDS = (
+    "download", "train", "evaluate", "report", "compare", "verify", "runs", "tensorboard", "demo",
+    "paper",
+)  # fmt: skip
+
+
+def complete(line: str, folder: Path) -> set[str]:
+    """What bash would offer for the last word of a line."""
+    words = line.split(" ")
+    settings = {
+        "_DROPOUT_BENCH_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = subprocess.run(
+        ["dropout-bench"],
+        cwd=folder,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copy(PROJECT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dropout-bench ver", {"verify"}),
+        ("dropout-bench train mnist-", {"mnist-tutorial", "mnist-layerwise"}),
+        ("dropout-bench evaluate fash", {"fashion-tutorial"}),
+        ("dropout-bench download fash", {"fashion-mnist"}),
+        ("dropout-bench verify --wh", {"--whole"}),
+    ],
+)
+def test_a_shell_completes_commands_options_and_names(
+    line: str, offered: set[str], project: Path
+) -> None:
+    assert complete(line, project) == offered
+
+
+def test_outside_a_project_there_is_no_experiment_to_complete(tmp_path: Path) -> None:
+    assert complete("dropout-bench train m", tmp_path) == set()
+
+
+def test_help_lists_every_command_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
+    said = bench(tmp_path, "--help")
+    places = [said.index(f"│ {command} ") for command in COMMANDS]
+    assert places == sorted(places)
+    assert "dvc repro" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str, tmp_path: Path) -> None:
+    said = bench(tmp_path, command, "--help")
+    assert f"dropout-bench {command}" in said
+    assert len(said.splitlines()) > 8
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("trian",), "train"),
+        (("verify", "--sampel", "3"), "--sample"),
+        (("verify", "--sample", "-3"), "0"),
+        (("train",), "experiment"),
+    ],
+)
+def test_a_misspelled_command_is_answered_with_a_hint(
+    words: tuple[str, ...], hint: str, tmp_path: Path
+) -> None:
+    said = bench(tmp_path, *words, status=2)
+    assert hint in said
+    assert "--help" in said

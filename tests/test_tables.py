@@ -1,0 +1,157 @@
+"""Tables that are damaged: one error that names the file, or figures that can be read."""
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import experiment
+
+from dropout_bench.analysis.claims import Claims
+from dropout_bench.analysis.results import TABLES, read_results
+from dropout_bench.errors import BenchError
+from dropout_bench.params import load_params
+from dropout_bench.report.render import render
+
+PROJECT = Path(__file__).parents[1]
+NAME = "fashion-tutorial"
+EXPERIMENT = load_params(PROJECT / "params.yaml").experiments[NAME]
+COMMITTED = PROJECT / "reports"
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """The committed tables of one experiment, to be damaged."""
+    shutil.copytree(COMMITTED / "results" / NAME, tmp_path / "results" / NAME)
+    (tmp_path / "timings").mkdir()
+    shutil.copy(COMMITTED / "timings" / f"{NAME}.csv", tmp_path / "timings")
+    return tmp_path
+
+
+def test_the_committed_tables_can_be_read(reports: Path) -> None:
+    results = read_results(reports, NAME, EXPERIMENT)
+    assert len(results.runs) == len(EXPERIMENT.jobs())
+    assert len(results.timings) == len(EXPERIMENT.jobs())
+
+
+def lose_row(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[:-1])
+
+
+def repeat_row(text: str) -> str:
+    return text + text.splitlines(keepends=True)[-1]
+
+
+def lose_end(text: str) -> str:
+    return text[: int(len(text) * 0.7)]
+
+
+def lose_header(text: str) -> str:
+    return text.partition("\n")[2]
+
+
+def binary(text: str) -> str:
+    return "\0\udcff" * 100
+
+
+DAMAGES = [lose_row, repeat_row, lose_end, lose_header, binary]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("table", [table for table in TABLES if table != "pictures"])
+def test_a_damaged_table_is_one_error_that_names_it(
+    table: str, damage: Callable[[str], str], reports: Path
+) -> None:
+    path = reports / "results" / NAME / f"{table}.csv"
+    damaged = damage(path.read_text())
+    path.write_text(damaged, errors="surrogateescape")
+    with pytest.raises(BenchError, match=rf"results/{NAME}.*run: dvc repro") as caught:
+        read_results(reports, NAME, EXPERIMENT)
+    assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize("table", [*TABLES, "versions"])
+def test_a_missing_or_empty_table_is_named(table: str, reports: Path) -> None:
+    path = next((reports / "results" / NAME).glob(f"{table}.*"))
+    path.write_bytes(b"")
+    with pytest.raises(BenchError, match=path.name):
+        read_results(reports, NAME, EXPERIMENT)
+    path.unlink()
+    with pytest.raises(BenchError, match=path.name):
+        read_results(reports, NAME, EXPERIMENT)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "3", '{"data": 1}', "{"])
+def test_what_it_was_computed_with_must_be_there(content: str, reports: Path) -> None:
+    (reports / "results" / NAME / "versions.json").write_text(content)
+    with pytest.raises(BenchError, match=r"versions\.json"):
+        read_results(reports, NAME, EXPERIMENT)
+
+
+def test_tables_of_other_parameters_are_refused(reports: Path) -> None:
+    other = EXPERIMENT.model_copy(update={"seeds": (0, 1)})
+    with pytest.raises(BenchError, match=r"runs\.csv: its runs are not those of params\.yaml"):
+        read_results(reports, NAME, other)
+    (reports / "results" / "small").mkdir()
+    with pytest.raises(BenchError, match=r"small/runs\.csv"):
+        read_results(reports, "small", experiment())
+
+
+def spoil(text: str, chance: random.Random) -> str:
+    """Damage a table's text somewhere, as an editor, a merge or a disk does."""
+    at = chance.randrange(len(text))
+    end = at + chance.randrange(1, 40)
+    what = chance.choice(["", ",", "\n", '"', "x", "-", "9" * 30, "\0", "nan", "inf", "1e999"])
+    match chance.randrange(4):
+        case 0:
+            return text[:at] + what + text[at:]
+        case 1:
+            return text[:at] + what + text[end:]
+        case 2:
+            return text[:at] + text[at:end] + text[at:]
+        case _:
+            lines = text.splitlines(keepends=True)
+            chance.shuffle(lines)
+            return "".join(lines)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_whatever_is_spoiled_it_is_read_or_refused(table: str, reports: Path) -> None:
+    path = reports / "results" / NAME / f"{table}.csv"
+    whole = path.read_text()
+    chance = random.Random(table)  # noqa: S311
+    refused = 0
+    for _ in range(40):
+        path.write_text(spoil(whole, chance))
+        told = ""
+        try:
+            results = read_results(reports, NAME, EXPERIMENT)
+        except BenchError as error:
+            told = str(error)
+        if told:
+            refused += 1
+            assert path.name in told
+            assert "\n" not in told
+        else:
+            assert pd.api.types.is_numeric_dtype(results.runs["test/loss"])
+    assert refused > 3
+
+
+@pytest.mark.slow
+def test_what_is_read_can_be_rendered(reports: Path) -> None:
+    chance = random.Random(1)  # noqa: S311
+    rendered = 0
+    wholes = {path: path.read_text() for path in (reports / "results" / NAME).glob("*.csv")}
+    for _ in range(30):
+        path = chance.choice(sorted(wholes))
+        path.write_text(spoil(wholes[path], chance))
+        try:
+            render({NAME: EXPERIMENT}, Claims(), reports)
+            rendered += 1
+        except BenchError:
+            pass
+        path.write_text(wholes[path])
+    assert rendered

@@ -1,0 +1,96 @@
+"""Several commands at once, and the same command twice: no harm, and the same bytes."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_pipeline import contents
+from test_verify import commit_a_report, edit, run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("committed")
+    commit_a_report(root, "small")
+    return root
+
+
+@pytest.fixture
+def project(committed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(committed, tmp_path / "project", symlinks=True))
+
+
+def start(root: Path, *words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        words, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def reported(root: Path) -> dict[str, str]:
+    """What must repeat: the lock and the reports, times apart."""
+    files = contents(root / "reports") | {"dvc.lock": (root / "dvc.lock").read_text()}
+    return {name: content for name, content in files.items() if "timings" not in name}
+
+
+def more_epochs(root: Path) -> None:
+    edit(root / "params.yaml", lambda text: text.replace("epochs: 2", "epochs: 3"))
+
+
+def test_forced_twice_lock_and_reports_are_the_same(project: Path) -> None:
+    before = reported(project)
+    for _ in range(2):
+        shutil.rmtree(project / "run-store")
+        run(project, "dvc", "repro", "--force")
+        assert reported(project) == before
+
+
+def test_two_pipelines_at_once_do_no_harm(project: Path, committed: Path, tmp_path: Path) -> None:
+    alone = Path(shutil.copytree(committed, tmp_path / "alone", symlinks=True))
+    for root in (project, alone):
+        more_epochs(root)
+    run(alone, "dvc", "repro")
+    both = [start(project, "dvc", "repro") for _ in range(2)]
+    said = [process.communicate(timeout=300)[0] for process in both]
+    assert 0 in [process.returncode for process in both], said
+    assert not any("Traceback" in text for text in said), said
+    run(project, "dvc", "repro")
+    assert reported(project) == reported(alone)
+
+
+def test_two_sweeps_at_once_do_no_harm(project: Path, committed: Path, tmp_path: Path) -> None:
+    alone = Path(shutil.copytree(committed, tmp_path / "alone", symlinks=True))
+    for root in (project, alone):
+        more_epochs(root)
+    run(alone, "dropout-bench", "train", "small")
+    both = [start(project, "dropout-bench", "train", "small") for _ in range(2)]
+    said = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert contents(project / "runs") == contents(alone / "runs")
+
+
+def test_a_sweep_beside_verify_does_no_harm(project: Path) -> None:
+    before = reported(project)
+    shutil.rmtree(project / "run-store")
+    words = ("dropout-bench", "verify", "--sample", "2")
+    both = [start(project, "dropout-bench", "train", "small"), start(project, *words)]
+    said = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert reported(project) == before
+
+
+def test_what_the_cache_of_dvc_lost_is_made_again(project: Path) -> None:
+    before = reported(project)
+    for folder in (".dvc/cache", "runs", "data"):
+        shutil.rmtree(project / folder)
+    said = run(project, "dvc", "repro")
+    assert "0 done, 0 running, 0 failed, 4 reused, of 4" in said
+    assert reported(project) == before
+
+
+def test_a_lock_file_with_conflicts_stops_the_pipeline(project: Path) -> None:
+    edit(project / "dvc.lock", lambda text: "<<<<<<< HEAD\n" + text)
+    said = run(project, "dvc", "repro", status=255)
+    assert "dvc.lock" in said
