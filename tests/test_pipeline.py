@@ -234,6 +234,7 @@ def test_edits_train_only_what_they_add(project: Path, tmp_path: Path) -> None:
     assert "dvc repro" in stale
 
 
+@pytest.mark.slow
 def test_edits_evaluate_only_what_they_add(project: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
@@ -419,6 +420,7 @@ def test_an_event_file_cut_short_shows_what_it_has(project: Path, tmp_path: Path
     assert "train/loss" in found.Tags()["scalars"]
 
 
+@pytest.mark.slow
 def test_failing_runs_are_told_with_parameters_and_trace(tmp_path: Path) -> None:
     root = write_project(tmp_path / "p", bad=SETTINGS | {"learning_rate": 1e30})
     said = bench(root, "train", "bad", status=1)

@@ -68,6 +68,9 @@ def test_two_sweeps_at_once_do_no_harm(project: Path, committed: Path, tmp_path:
     both = [start(project, "dropout-bench", "train", "small") for _ in range(2)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
+    assert sum("another sweep of it is under way here; waiting" in text for text in said) == 1
+    assert sum("4 done, 0 running, 0 failed, 0 reused, of 4" in text for text in said) == 1
+    assert sum("0 done, 0 running, 0 failed, 4 reused, of 4" in text for text in said) == 1
     assert contents(project / "runs") == contents(alone / "runs")
 
 

@@ -163,7 +163,7 @@ def read_table(path: Path) -> pd.DataFrame:
 _SPLITS = [
     f"{split}/{metric}" for split in ("train", "val", "test") for metric in ("loss", "accuracy")
 ]
-_COLUMNS = {
+COLUMNS = {
     "runs": ["seed", "epochs", "parameters", *_SPLITS, "test/ece", "test/brier", "key", "weights"],
     "curves": ["seed", "epoch", *_SPLITS],
     "measures": ["seed", "metric", "at", "value"],
@@ -219,7 +219,7 @@ def _sound(name: str, path: Path, experiment: Experiment) -> pd.DataFrame:
         table = read_table(path)
     except (OSError, ValueError) as error:
         raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
-    for column in [*experiment.cells()[0].row(), *_COLUMNS[name]]:
+    for column in [*experiment.cells()[0].row(), *COLUMNS[name]]:
         if column not in table:
             raise BenchError(f"{path}: damaged, it has no column {column}; run: dvc repro")
         numbers = len(table) == 0 or pd.api.types.is_numeric_dtype(table[column])
@@ -241,7 +241,7 @@ def _incomplete(tables: Mapping[str, pd.DataFrame], experiment: Experiment) -> s
     found = list(runs[by_run].itertuples(index=False, name=None))
     if set(found) != expected or len(found) != len(expected):
         return "runs.csv: its runs are not those of params.yaml"
-    figures = [name for name in _COLUMNS["runs"] if name.startswith(("train/", "test/"))]
+    figures = [name for name in COLUMNS["runs"] if name.startswith(("train/", "test/"))]
     if not np.isfinite(runs[figures].to_numpy(dtype=float)).all():
         return "runs.csv: damaged, a figure is missing"
     epochs = dict(zip(found, runs["epochs"], strict=True))

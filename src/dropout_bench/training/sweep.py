@@ -3,10 +3,12 @@
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
@@ -36,7 +38,8 @@ def sweep(
     """Train what is missing of an experiment and write all its runs to ``runs/<name>``.
 
     Every finished run goes to the store as it arrives, so a sweep that is stopped goes on where
-    it was. ``runs/<name>`` is written at the end, whole.
+    it was. ``runs/<name>`` is written at the end, whole. A second sweep of the same experiment
+    waits for the first, and then finds its runs.
 
     Args:
         name: the experiment's name.
@@ -53,6 +56,35 @@ def sweep(
     Raises:
         BenchError: some runs failed; the others are kept.
     """
+    with _alone(root / "runs", name):
+        return _sweep(name, experiment, root, source, store, scheduler, worker_count)
+
+
+@contextmanager
+def _alone(runs: Path, name: str) -> Iterator[None]:
+    """Wait until no other process of this machine sweeps the experiment here."""
+    runs.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(runs / f".{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"train {name}: another sweep of it is under way here; waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sweep(
+    name: str,
+    experiment: Experiment,
+    root: Path,
+    source: Source,
+    store: RunStore,
+    scheduler: str | None,
+    worker_count: int | None,
+) -> dict[Job, Time]:
     title = f"train {name}"
     jobs = experiment.jobs()
     needed: tuple[str, ...] = ()
