@@ -253,7 +253,10 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
         curves = [{str(k): float(v) for k, v in row.items()} for row in table.to_dict("records")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
-    if epochs != list(range(1, len(epochs) + 1)) or not 0 < len(epochs) <= run.epochs:
+    stopped_early = run.patience is not None and len(epochs) <= run.epochs
+    if epochs != list(range(1, len(epochs) + 1)) or not (
+        len(epochs) == run.epochs or stopped_early
+    ):
         raise BenchError(f"{path}: damaged (epochs are missing); run: dvc repro")
     return curves
 
