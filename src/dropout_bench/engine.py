@@ -4,6 +4,7 @@ Nothing here knows what a run is. A job is a call of a function with picklable a
 result comes back as a value, so workers share no file system with the caller.
 """
 
+import ctypes
 import functools
 import gc
 import logging
@@ -106,16 +107,10 @@ def _import_once_for_all(module: str) -> None:
     """
     get_mp_context()  # sets Dask's own list of modules, which the next line replaces
     multiprocessing.set_forkserver_preload(["distributed", module])
-    # Dask has malloc give memory back at once, and a training asks for it again at once: under
-    # Dask's setting a run takes 1.4 times as long.
-    thresholds = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**30))
-    os.environ.update(thresholds)
     # Ctrl-C goes to the workers too. They leave it to this process to stop them.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     forkserver.ensure_running()
     signal.signal(signal.SIGINT, handler)
-    for name in thresholds:
-        del os.environ[name]
 
 
 def _stop_with_parent() -> None:
@@ -142,6 +137,7 @@ def _do(function: Callable[..., Result], *arguments: Any) -> Result:
     """
     with _ALONE:
         _set_modules_apart()
+        _keep_memory()
         try:
             return function(*arguments)
         finally:
@@ -151,6 +147,21 @@ def _do(function: Callable[..., Result], *arguments: Any) -> Result:
 @functools.cache
 def _set_modules_apart() -> None:
     gc.freeze()  # what was imported is never garbage; without it a collection takes 0.25 s
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, as malloc.h has them
+
+
+@functools.cache
+def _keep_memory() -> None:
+    """Have malloc keep what is freed.
+
+    Dask has it give memory back at once, and a training asks for it again at once: under Dask's
+    setting a run takes nearly twice as long.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_TRIM_THRESHOLD, 2**30)
+        libc.mallopt(_MMAP_THRESHOLD, 2**25)  # the largest that there is
 
 
 def ask(client: Client, function: Callable[[], Result]) -> Result:
