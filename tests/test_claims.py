@@ -81,3 +81,25 @@ def test_a_fault_is_named_with_its_place_and_its_remedy(
 def test_a_level_that_is_none_is_refused(level: float, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="level"):
         load(tmp_path, CLAIM, level=level)
+
+
+def test_a_trial_leaves_out_what_it_cannot_test(tmp_path: Path) -> None:
+    figures = [{"cell": "standard", "metric": "test/loss", "value": 0.5}]
+    published = {"title": "A question", "source": "someone", "says": "Yes.", "figures": figures}
+    gone = CLAIM | {"checks": [CHECK, CHECK | {"of": "dropout 0.7"}]}
+    content = {
+        "sources": {"someone": "Someone"},
+        "published": {"experiment-is-gone": published, "question": published},
+        "claims": {"kept": CLAIM, "rate-is-gone": gone},
+    }
+    YAML().dump(content, tmp_path / "claims.yaml")
+    told: list[str] = []
+    asked = {"question": experiment()}
+    claims = load_claims(tmp_path / "claims.yaml", asked, leave_out=told.append)
+    assert list(claims.claims) == ["kept"]
+    assert list(claims.published) == ["question"]
+    assert len(told) == 2
+    assert 'no experiment "experiment-is-gone"' in told[0]
+    assert 'claims.rate-is-gone.checks[1]: no cell "dropout 0.7"' in told[1]
+    with pytest.raises(BenchError, match="is-gone"):
+        load_claims(tmp_path / "claims.yaml", asked)

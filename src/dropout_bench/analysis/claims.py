@@ -1,8 +1,8 @@
 """``claims.yaml`` as typed, validated values: what the sources published."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -151,39 +151,66 @@ class Claims(Strict):
         )
 
 
-def load_claims(path: Path, experiments: Mapping[str, Experiment]) -> Claims:
+def load_claims(
+    path: Path,
+    experiments: Mapping[str, Experiment],
+    leave_out: Callable[[str], None] | None = None,
+) -> Claims:
     """Read ``claims.yaml`` and check that all it names exists.
 
+    Args:
+        path: the file.
+        experiments: the experiments that it may name.
+        leave_out: is told of each claim that names something else, and the claim is left out:
+            for trials, whose parameters are not those that the claims were written for.
+
     Raises:
-        BenchError: a key is misspelled, or an experiment, cell, epoch or source does not exist.
+        BenchError: a key is misspelled, or, without ``leave_out``, an experiment, cell, epoch or
+            source does not exist.
     """
     claims = validated(Claims, read_yaml(path), path)
-    for name, published in claims.published.items():
-        place = f"{path}: published.{name}"
+    kept: dict[str, dict[str, Any]] = {"published": {}, "claims": {}, "timed": {}}
+    for section, those in kept.items():
+        for name, each in getattr(claims, section).items():
+            try:
+                _check(f"{path}: {section}.{name}", name, each, claims, experiments)
+                those[name] = each
+            except BenchError as error:
+                if leave_out is None:
+                    raise
+                leave_out(str(error))
+    return claims.model_copy(update=kept)
+
+
+def _check(
+    place: str,
+    name: str,
+    each: Published | Claim,
+    claims: Claims,
+    experiments: Mapping[str, Experiment],
+) -> None:
+    """Check that what a claim, or a publication, names exists."""
+    if isinstance(each, Published):
         experiment = _named(place, "experiment", name, experiments)
         cells = {cell.label: cell for cell in experiment.cells()}
-        for number, figure in enumerate(published.figures):
+        for number, figure in enumerate(each.figures):
             here = f"{place}.figures[{number}]"
             _named(f"{here}.cell", "cell", figure.cell, cells)
             for epoch, _ in figure.values():
                 _within(here, epoch, name, experiment)
-    places = {f"claims.{name}": claim for name, claim in claims.claims.items()}
-    places |= {f"timed.{name}": claim for name, claim in claims.timed.items()}
-    for name, claim in places.items():
-        place = f"{path}: {name}"
-        for other in claim.contradicts:
-            _named(f"{place}.contradicts", "claim", other, claims.claims)
-        _named(f"{place}.source", "source", claim.source, claims.sources)
-        experiment = _named(f"{place}.experiment", "experiment", claim.experiment, experiments)
-        cells = {cell.label: cell for cell in experiment.cells()}
-        for number, check in enumerate(claim.checks):
-            here = f"{place}.checks[{number}]"
-            for label in check.cells:
-                cell = _named(here, "cell", label, cells)
-                if check.gain and experiment.without_dropout(cell) is None:
-                    raise BenchError(f'{here}.gain: "{label}" has no cell without dropout')
-            _within(here, check.epoch, claim.experiment, experiment)
-    return claims
+        return
+    for other in each.contradicts:
+        _named(f"{place}.contradicts", "claim", other, claims.claims)
+    _named(f"{place}.source", "source", each.source, claims.sources)
+    experiment = _named(f"{place}.experiment", "experiment", each.experiment, experiments)
+    cells = {cell.label: cell for cell in experiment.cells()}
+    for number, check in enumerate(each.checks):
+        here = f"{place}.checks[{number}]"
+        for label in check.cells:
+            cell = _named(here, "cell", label, cells)
+            if check.gain and experiment.without_dropout(cell) is None:
+                raise BenchError(f'{here}.gain: "{label}" has no cell without dropout')
+        _within(here, check.epoch, each.experiment, experiment)
 
 
 def _named(place: str, kind: str, name: str, known: Mapping[str, Thing]) -> Thing:

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,12 @@ FIGURES = "figures"
 TIMINGS = "timings"
 
 
-def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path) -> Path:
+def render(
+    experiments: Mapping[str, Experiment],
+    claims: Claims,
+    reports: Path,
+    left_out: Sequence[str] = (),
+) -> Path:
     """Write ``report.md``, ``report.html`` and ``figures/`` from the tables in ``reports/results``.
 
     ``metrics.json`` counts the verdicts, for ``dvc metrics diff``. Results of experiments that
@@ -39,6 +44,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         experiments: the experiments to report, in order.
         claims: what the sources published.
         reports: the folder of results and report.
+        left_out: claims that cannot be tested on these experiments, each with the reason.
 
     Returns:
         The report's path.
@@ -90,6 +96,7 @@ def render(experiments: Mapping[str, Experiment], claims: Claims, reports: Path)
         "timings": tables.timings,
         "versions": {key: value for result in results for key, value in result.versions.items()},
         "entries": entries,
+        "left_out": left_out,
         "powers": simulated.result(),
         "level": claims.level,
         "sources": claims.sources,
