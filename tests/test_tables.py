@@ -100,6 +100,14 @@ def test_tables_of_other_parameters_are_refused(reports: Path) -> None:
         read_results(reports, "small", experiment())
 
 
+def test_times_of_other_runs_do_not_count(reports: Path) -> None:
+    path = reports / "timings" / f"{NAME}.csv"
+    path.write_text(lose_row(path.read_text()))
+    assert read_results(reports, NAME, EXPERIMENT).timings.empty
+    path.unlink()
+    assert read_results(reports, NAME, EXPERIMENT).timings.empty
+
+
 def spoil(text: str, chance: random.Random) -> str:
     """Damage a table's text somewhere, as an editor, a merge or a disk does."""
     at = chance.randrange(len(text))

@@ -191,6 +191,11 @@ def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
         raise BenchError(f"{folder / wrong}; run: dvc repro")
     times = reports / "timings" / f"{name}.csv"
     timings = _sound("timings", times, experiment) if times.is_file() else pd.DataFrame()
+    if not timings.empty:
+        by_run = [*experiment.cells()[0].row(), "seed"]
+        timings = timings.merge(tables["runs"][by_run], on=by_run)
+        if len(timings) != len(tables["runs"]):  # DVC had no need to train them here
+            timings = timings.iloc[:0]
     versions = read_versions(folder)
     return Results(name, experiment, versions=versions, timings=timings, **tables)
 

@@ -109,15 +109,16 @@ def render(
         "by_class": tables.by_class,
         "anchors": {section["results"].name: html.anchor(section["title"]) for section in sections},
     }
-    for name in (REPORT, f"{TIMINGS}.md"):
-        text = _tidy(_template(f"{name}.jinja").render(context))
+    names = (REPORT, f"{TIMINGS}.md")
+    texts = {name: _tidy(_template(f"{name}.jinja").render(context)) for name in names}
+    for name, text in texts.items():
         (reports / name).write_text(text, encoding="utf-8")
     verdicts = [entry.verdict for entry in entries]
     counts: dict[str, int] = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
     compared = [comparison for section in sections for comparison in section["compared"]]
     counts["published figures inside"] = sum(comparison.inside for comparison in compared)
     (reports / METRICS).write_text(json.dumps(counts, indent=1) + "\n")
-    page = html.page((reports / REPORT).read_text(encoding="utf-8"), reports)
+    page = html.page(texts[REPORT], reports)
     (reports / HTML).write_text(page, encoding="utf-8")
     return reports / REPORT
 
