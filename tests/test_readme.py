@@ -87,6 +87,9 @@ def test_change_something_and_compare(tmp_path: Path) -> None:
     assert "dropout 0_2" in said["dvc metrics diff"]
     run = next(command for command in said if command.startswith("dvc exp run -n mild"))
     assert "reused, of 4" in said[run]
+    assert "left out in this trial" in said[run]
+    show = next(command for command in said if command.startswith("dvc exp show"))
+    assert re.search(r"\[strong\] .*\['0', '0.8'\]", said[show])
     assert "dropout 0_2" in said["dvc exp diff HEAD mild"]
 
 
