@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo paper test test-slow verify bench bench-quick docs lint format tensorboard lock clean
+.PHONY: help setup repro demo paper test test-slow coverage verify bench bench-quick docs lint format tensorboard lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -40,11 +40,18 @@ paper: $(READY) ## an hour on 2 cores: the large network of the 2014 paper, a re
 demo: $(READY) ## under a minute, without network: small digits, a report of their own
 	@dropout-bench demo
 
+PYTEST := python -m pytest
 test: $(READY) ## the tests, but for the slow ones
-	@python -m pytest
+	@$(PYTEST)
 
 test-slow: $(READY) ## the slow tests, and whether the committed report is that of this code
-	@python -m pytest -m slow
+	@$(PYTEST) -m slow
+
+coverage: $(READY) ## both, and how much of src they reach: at least 95 % of lines and branches
+	@coverage erase
+	@$(MAKE) --no-print-directory test test-slow PYTEST="coverage run -m pytest"
+	@coverage combine --quiet
+	@coverage report
 
 SAMPLE ?= 6
 verify: $(READY) data/raw/mnist data/raw/fashion-mnist ## is the committed report true? A part of its runs is trained again

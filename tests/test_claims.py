@@ -83,6 +83,9 @@ def test_a_level_that_is_none_is_refused(level: float, tmp_path: Path) -> None:
         load(tmp_path, CLAIM, level=level)
 
 
+LATE = [{"cell": "standard", "metric": "val/loss", "by_epoch": [0.3, 0.2, 0.1]}]
+
+
 def test_a_trial_leaves_out_what_it_cannot_test(tmp_path: Path) -> None:
     figures = [{"cell": "standard", "metric": "test/loss", "value": 0.5}]
     published = {"title": "A question", "source": "someone", "says": "Yes.", "figures": figures}
@@ -103,3 +106,8 @@ def test_a_trial_leaves_out_what_it_cannot_test(tmp_path: Path) -> None:
     assert 'claims.rate-is-gone.checks[1]: no cell "dropout 0.7"' in told[1]
     with pytest.raises(BenchError, match="is-gone"):
         load_claims(tmp_path / "claims.yaml", asked)
+    content["published"] = {"question": published | {"figures": figures * 2 + LATE}}
+    YAML().dump(content, tmp_path / "claims.yaml")
+    load_claims(tmp_path / "claims.yaml", asked, leave_out=told.append)
+    late = r"claims.yaml: published.question.figures\[2\]: epoch 3, and question trains for 2"
+    assert re.search(late, told[2])

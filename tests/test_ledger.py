@@ -11,7 +11,13 @@ from dropout_bench.analysis.claims import Check, Claim
 from dropout_bench.analysis.ledger import Verdict, judged, ledger, measure, of_difference, of_trend
 from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.simulation import simulate
-from dropout_bench.analysis.statistics import holm_adjusted
+from dropout_bench.analysis.statistics import (
+    false_discovery_adjusted,
+    holm_adjusted,
+    rank_slope,
+    sign_flip_p,
+    trend_p,
+)
 from dropout_bench.errors import BenchError
 
 LEVEL = 0.05
@@ -83,6 +89,51 @@ def test_the_rule(changes: dict[str, object], mean: float, verdict: str) -> None
     assert entry.seeds == 10
 
 
+def test_a_check_s_p_values_are_those_of_its_direction_and_margin() -> None:
+    values = np.array([0.9, 0.1, 0.4, -0.3, 0.8, 0.2, 0.5])
+    margin = 0.15
+
+    def p_values(direction: str) -> tuple[float, float]:
+        measured = of_difference(check(**{"is": direction, "margin": margin}), values)
+        return measured.for_it, measured.against_it
+
+    assert p_values("higher") == (sign_flip_p(values - margin), sign_flip_p(margin - values))
+    assert p_values("lower") == (sign_flip_p(-values - margin), sign_flip_p(values + margin))
+    above, below = sign_flip_p(values - margin), sign_flip_p(-values - margin)
+    assert p_values("equal") == (
+        max(sign_flip_p(margin - values), sign_flip_p(values + margin)),
+        2 * min(above, below),
+    )
+    centred = check(**{"is": "equal", "margin": 0.01})
+    assert of_difference(centred, np.array([-1.0, 1.0])).against_it == 1.0, "no p is above 1"
+
+
+def test_a_ledger_s_p_values_are_two_sided_and_corrected() -> None:
+    random = np.random.default_rng(3)
+    values = {name: random.normal(mean, 1, 8) for name, mean in (("a", 2.0), ("b", -0.5))}
+    measured = {name: [of_difference(check(), each)] for name, each in values.items()}
+    measured["c"] = [measured["a"][0], measured["b"][0]]
+    claims = {name: claim(*[check()] * len(parts)) for name, parts in measured.items()}
+    entries = judged(claims, measured, LEVEL)
+    one_sided = {n: (sign_flip_p(v), sign_flip_p(-v)) for n, v in values.items()}
+    expected = [
+        2 * min(one_sided["a"]),
+        2 * min(one_sided["b"]),
+        # All parts must hold, so the largest p is for it; any may fail, so twice the smallest.
+        2 * min(max(one_sided["a"][0], one_sided["b"][0]), 2 * one_sided["b"][1]),
+    ]
+    assert [entry.p for entry in entries] == pytest.approx(expected)
+    corrected = false_discovery_adjusted([entry.p for entry in entries])
+    assert [entry.corrected for entry in entries] == corrected
+    assert [entry.name for entry in entries] == ["a", "b", "c"]
+    assert [entry.claim for entry in entries] == list(claims.values())
+    hopeless = [of_difference(check(), np.array([-1.0, 1.0, -1.0, 1.0]))] * 3
+    (entry,) = judged({"d": claim(*[check()] * 3)}, {"d": hopeless}, LEVEL)
+    assert entry.p == 1.0
+    exactly = judged({"a": claims["a"]}, {"a": measured["a"]}, level=2 * min(one_sided["a"]))
+    assert exactly[0].verdict is Verdict.INCONCLUSIVE, "below the level, not at it"
+
+
 def test_a_claim_of_several_parts_needs_all_of_them() -> None:
     spread = np.linspace(-0.2, 0.2, 10)
     true, false, unsure = (of_difference(check(), spread + mean) for mean in (1.0, -1.0, 0.01))
@@ -103,6 +154,29 @@ def test_trends_have_a_direction() -> None:
         one = Check.model_validate({"metric": "test/loss", "of": cells, "is": direction})
         (entry,) = judged({"c": claim(one)}, {"c": [of_trend(one, rows)]}, LEVEL)
         assert entry.verdict == verdict
+
+
+def test_a_trend_s_p_values_are_page_s() -> None:
+    rows = np.arange(4.0) + np.random.default_rng(4).normal(0, 2, (5, 4))
+    for direction, turned in (("rising", rows), ("falling", rows[:, ::-1])):
+        one = Check.model_validate({"metric": "x", "of": ["a", "b", "c", "d"], "is": direction})
+        measured = of_trend(one, rows)
+        assert measured.for_it == trend_p(turned)
+        assert measured.against_it == trend_p(turned[:, ::-1])
+        assert measured.values.tolist() == rank_slope(rows).tolist()
+        assert measured.interval.mean == pytest.approx(rank_slope(rows).mean())
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+def test_a_simulated_ledger_is_what_it_says(seeds: int) -> None:
+    certain = simulate(50.0, real=5, nothing=0, ledgers=3, seeds=10)
+    assert (certain.effect, certain.seeds) == (50.0, 10)
+    assert (certain.found, certain.false) == (1.0, 0.0)
+    # Turned the wrong way, the rule would be wrong every time.
+    nothing = simulate(0.0, real=0, nothing=4, ledgers=3, seeds=seeds)
+    assert nothing.found == 0.0
+    # At three seeds no p is below the level, whatever is true.
+    assert simulate(50.0, real=5, nothing=5, ledgers=2, seeds=3).found == 0.0
 
 
 def test_an_inconclusive_claim_says_how_many_seeds_it_would_need() -> None:
@@ -167,6 +241,23 @@ def test_checks_are_measured_on_the_tables(results: Results) -> None:
     assert measure(itself, results).values == pytest.approx([0.05] * 3)
     gain = check(than=None, gain=True)
     assert measure(gain, results).values == pytest.approx([-0.01] * 3)
+    at_epoch = check(metric="train/loss", epoch=3)
+    assert measure(at_epoch, results).values == pytest.approx([1.0] * 3)
+    assert measure(check(metric="train/loss", epoch=2), results).values.tolist() == [0.0] * 3
+    gained = check(metric="train/loss", than=None, gain=True, epoch=3)
+    assert measure(gained, results).values == pytest.approx([1.0] * 3)
+    of_masks = check(metric="masks/accuracy", than=None, gain=True, at=50)
+    assert measure(of_masks, results).values == pytest.approx([1.0] * 3)
+    against_a_number = check(metric="test/loss", of="standard", than=0.5)
+    assert measure(against_a_number, results).values == pytest.approx([-0.1, 0.0, 0.1])
+
+
+def test_the_ledger_measures_and_judges(results: Results) -> None:
+    claims = {"c": claim(check(metric="test/loss")), "d": claim(check(**{"is": "lower"}))}
+    entries = ledger(claims, LEVEL, {"e": results})
+    assert [entry.name for entry in entries] == ["c", "d"]
+    assert [entry.seeds for entry in entries] == [3, 3]
+    assert ledger({}, LEVEL, {"e": results}) == []
 
 
 def test_a_claim_about_a_figure_that_is_not_there_is_an_error(results: Results) -> None:

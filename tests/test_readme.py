@@ -33,7 +33,7 @@ def commands(heading: str = "") -> list[str]:
 
 ELSEWHERE = {
     "make repro": "below",
-    "make test": ".ci/run",
+    "make test": "make coverage, in .ci/run",
     "export DROPOUT_BENCH_MIRROR=/path/to/mirror": "tests/test_sources.py",
     "dask scheduler --host 127.0.0.1 --port 8786": "tests/test_faults.py",
     "dask worker tcp://127.0.0.1:8786 --nthreads 1 --nworkers 2": "tests/test_faults.py",
@@ -47,7 +47,8 @@ CHANGE = "Change something, compare"
 def test_every_command_is_tried_somewhere() -> None:
     assert len(commands(CHANGE)) >= 9
     assert set(commands()) - set(commands(CHANGE)) == set(ELSEWHERE)
-    assert "make test" in (PROJECT / ".ci" / "run").read_text()
+    assert "\nmake coverage" in (PROJECT / ".ci" / "run").read_text()
+    assert "$(MAKE) --no-print-directory test test-slow" in (PROJECT / "Makefile").read_text()
 
 
 def test_every_target_is_there() -> None:

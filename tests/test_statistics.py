@@ -10,7 +10,9 @@ from scipy import stats
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.statistics import (
     bootstrap_interval,
+    bootstrap_intervals,
     false_discovery_adjusted,
+    holm_adjusted,
     mean_interval,
     prediction_interval,
     rank_slope,
@@ -47,6 +49,27 @@ def test_sampled_sign_flips_are_near_the_exact_ones() -> None:
     assert sign_flip_p(doubled) == pytest.approx(exact, abs=5 * math.sqrt(exact / 4000))
 
 
+def test_many_seeds_are_sampled_and_repeat() -> None:
+    sample = np.random.default_rng(9).normal(0.2, 1, 14)
+    signs = np.array(list(itertools.product((1.0, -1.0), repeat=14)))
+    exact = np.mean(signs @ sample >= sample.sum() - 1e-12)
+    assert sign_flip_p(sample) == pytest.approx(exact, abs=5 * math.sqrt(exact / 4000))
+    assert sign_flip_p(sample) == sign_flip_p(sample)
+    assert sign_flip_p(sample) != sign_flip_p(sample, seed=1)
+    assert sign_flip_p([1.0] * 40) == 1 / 4001, "the observed pattern is one of them"
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_p_does_not_depend_on_the_unit(scale: float) -> None:
+    # Many sums are equal in theory, and differ in their last bits.
+    tenths = [1, 2, 3, -3, 6, -1]
+    patterns = itertools.product((1, -1), repeat=6)
+    sums = [sum(s * v for s, v in zip(signs, tenths, strict=True)) for signs in patterns]
+    share = sum(total >= sum(tenths) for total in sums) / 64
+    assert sign_flip_p(scale * np.array(tenths) / 10) == share
+    assert sign_flip_p(scale * np.zeros(4)) == 1.0
+
+
 def test_under_the_null_p_is_below_a_level_no_more_often_than_that() -> None:
     random = np.random.default_rng(5)
     p_values = np.array([sign_flip_p(random.standard_t(3, 8)) for _ in range(1000)])
@@ -68,6 +91,45 @@ def test_intervals_cover_as_often_as_they_say() -> None:
         value in prediction_interval(s) for value, s in zip(more.tolist(), samples, strict=True)
     ]
     assert np.mean(inside) == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 600))
+
+
+def test_intervals_are_the_textbook_s() -> None:
+    values = [1.0, 2.0, 3.0, 4.0]
+    t, sd = 3.182446305284263, math.sqrt(5 / 3)  # Student's t for 3 degrees of freedom, 97.5 %
+    mean = mean_interval(values)
+    assert mean == pytest.approx((2.5, 2.5 - t * sd / 2, 2.5 + t * sd / 2))
+    one_more = prediction_interval(values)
+    half = t * sd * math.sqrt(1.25)
+    assert one_more == pytest.approx((2.5, 2.5 - half, 2.5 + half))
+    assert one_more.low in one_more
+    assert one_more.high in one_more
+    assert one_more.high + 1e-9 not in one_more
+    assert math.isfinite(mean_interval([1.0, 2.0]).low)
+    for interval in (mean_interval, bootstrap_interval):
+        alone = interval([2.0])
+        assert alone.mean == 2.0
+        assert math.isnan(alone.low)
+        assert math.isnan(alone.high)
+
+
+def test_bootstrap_intervals_are_scipy_s_alone_and_near_it_many_at_once() -> None:
+    table = np.random.default_rng(10).exponential(0.01, (5, 10))
+    table[3] = 7.0
+    together = bootstrap_intervals(table.tolist())
+    for row, interval in zip(table, together, strict=True):
+        assert bootstrap_interval(row) == pytest.approx(interval, rel=0.05)
+        if np.ptp(row) > 0:
+            theirs = stats.bootstrap(
+                (row,),
+                np.mean,
+                n_resamples=4000,
+                confidence_level=0.95,
+                method="BCa",
+                rng=np.random.default_rng(0),
+            ).confidence_interval
+            assert bootstrap_interval(row) == (row.mean(), theirs.low, theirs.high)
+    assert together[3] == (7.0, 7.0, 7.0)
+    assert bootstrap_interval(table[0], seed=1) != together[0]
 
 
 def test_bootstrap_intervals_repeat_and_take_a_constant() -> None:
@@ -100,3 +162,8 @@ def test_adjusted_p_values_are_benjamini_and_hochberg_s() -> None:
         [0.02, 0.04, 0.04, 0.02]
     )
     assert statistics.LEVEL == 0.95
+
+
+def test_adjusted_p_values_are_holm_s() -> None:
+    assert holm_adjusted([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm_adjusted([0.6, 0.7]) == [1.0, 1.0]

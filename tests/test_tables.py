@@ -1,10 +1,12 @@
 """Tables that are damaged: one error that names the file, or figures that can be read."""
 
+import math
 import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import experiment
@@ -34,6 +36,28 @@ def test_the_committed_tables_can_be_read(reports: Path) -> None:
     results = read_results(reports, NAME, EXPERIMENT)
     assert len(results.runs) == len(EXPERIMENT.jobs())
     assert len(results.timings) == len(EXPERIMENT.jobs())
+
+
+def test_figures_of_a_curve_and_of_times(reports: Path) -> None:
+    results = read_results(reports, NAME, EXPERIMENT)
+    cell = EXPERIMENT.cells()[1]
+    swings, seconds = [], []
+    for seed in EXPERIMENT.seeds:
+        rows = cell.rows_of(results.curves)
+        curve = rows[rows["seed"] == seed].sort_values("epoch")["val/loss"].to_numpy()
+        swings.append(np.std(np.diff(curve[len(curve) // 2 :]), ddof=1))
+        times = cell.rows_of(results.timings)
+        (row,) = times[times["seed"] == seed].to_dict("records")
+        seconds.append(math.log(row["seconds"] / row["epochs"]))
+    assert results.figures(cell, "swing/val/loss") == pytest.approx(swings)
+    assert results.figures(cell, "log-seconds") == pytest.approx(seconds)
+
+
+def test_a_cell_that_a_table_does_not_have_has_no_rows(reports: Path) -> None:
+    results = read_results(reports, NAME, EXPERIMENT)
+    other = EXPERIMENT.cells()[0].model_copy(update={"train_size": 7})
+    assert results.of(other, "measures").empty
+    assert list(results.of(other, "measures")) == list(results.measures)
 
 
 def lose_row(text: str) -> str:

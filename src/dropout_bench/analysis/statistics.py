@@ -77,7 +77,7 @@ def bootstrap_interval(values: Values, seed: int = 0) -> Interval:
 
 
 def bootstrap_intervals(samples: Sequence[Values], seed: int = 0) -> list[Interval]:
-    """Return :func:`bootstrap_interval` of samples of equal size, from the same resampling."""
+    """Return a :func:`bootstrap_interval` of each of many samples of equal size, in less time."""
     table = np.asarray(samples, dtype=float)
     means = table.mean(axis=1)
     if table.shape[1] < 2:

@@ -1,0 +1,48 @@
+"""Trains every variant a little and prints a digest of each; see ``test_bits.py``."""
+
+import hashlib
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
+from dropout_bench.params import VARIANTS, WITHOUT_DROPOUT, Experiment
+from dropout_bench.training.run import device_in_use, train
+from dropout_bench.training.store import library_versions
+
+SETTINGS = {
+    "dataset": "mnist",
+    "train_size": 200,
+    "validation": 0.2,
+    "hidden": [24, 16],
+    "learning_rate": 1e-2,
+    "batch_size": 32,
+    "epochs": 2,
+    "seeds": [3],
+    "input_noise": 0.1,
+    "shift": 1,
+    "max_norm": 2.0,
+    "l1": 1e-5,
+    "l2": 1e-4,
+    "learning_rate_decay": "linear",
+}
+
+
+def digests(raw: Path) -> dict[str, str]:
+    """Digest what each variant's training leaves; and name the device and the libraries."""
+    found = {"device": device_in_use(), **library_versions()}
+    for variant in sorted(VARIANTS):
+        without = variant in {"standard", *WITHOUT_DROPOUT.values()}
+        noise = {"dropout": [0.0]} if without else {"dropout": ["0.5/0.3"], "input_dropout": [0.1]}
+        experiment = Experiment.model_validate(SETTINGS | noise | {"variants": [variant]})
+        (run,) = experiment.runs()
+        files = train(run, raw, None, False).files
+        content = b"".join(files[name] for name in sorted(files))
+        found[variant] = hashlib.sha256(content).hexdigest()[:32]
+    return found
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print(json.dumps(digests(Path(sys.argv[1])), indent=1))
