@@ -1,5 +1,6 @@
 """What differs between two states: parameters, figures, verdicts."""
 
+import contextlib
 import itertools
 import json
 import subprocess
@@ -12,8 +13,11 @@ import pandas as pd
 import pytest
 from conftest import experiment
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from dropout_bench.analysis.results import COLUMNS, TABLES
+from dropout_bench.cli import app
+from dropout_bench.errors import BenchError
 from dropout_bench.params import Experiment
 
 SETTINGS: dict[str, Any] = {
@@ -83,11 +87,14 @@ def git(root: Path, *words: str) -> None:
 
 
 def compare(root: Path, *words: str, status: int = 0) -> str:
-    command = [str(Path(sys.executable).with_name("dropout-bench")), "compare", *words]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+    """Run the command in this process."""
+    with contextlib.chdir(root):
+        done = CliRunner().invoke(app, ["compare", *words])
+    if status:
+        assert isinstance(done.exception, BenchError)
+        return str(done.exception)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 @pytest.fixture

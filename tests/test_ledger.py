@@ -93,8 +93,8 @@ def test_a_check_s_p_values_are_those_of_its_direction_and_margin() -> None:
     values = np.array([0.9, 0.1, 0.4, -0.3, 0.8, 0.2, 0.5])
     margin = 0.15
 
-    def p_values(direction: str) -> tuple[float, float]:
-        measured = of_difference(check(**{"is": direction, "margin": margin}), values)
+    def p_values(direction: str, sign: int = 1) -> tuple[float, float]:
+        measured = of_difference(check(**{"is": direction, "margin": margin}), sign * values)
         return measured.for_it, measured.against_it
 
     assert p_values("higher") == (sign_flip_p(values - margin), sign_flip_p(margin - values))
@@ -104,6 +104,7 @@ def test_a_check_s_p_values_are_those_of_its_direction_and_margin() -> None:
         max(sign_flip_p(margin - values), sign_flip_p(values + margin)),
         2 * min(above, below),
     )
+    assert p_values("equal", sign=-1) == p_values("equal"), "either side is as far"
     centred = check(**{"is": "equal", "margin": 0.01})
     assert of_difference(centred, np.array([-1.0, 1.0])).against_it == 1.0, "no p is above 1"
 

@@ -36,6 +36,13 @@ def test_every_variant_maps_images_to_logits(name: str) -> None:
     assert logits.isfinite().all()
 
 
+def test_a_network_may_have_any_number_of_hidden_layers() -> None:
+    for hidden in ((16,), (16, 8, 4, 6)):
+        model = variant_class("dropout")(784, 10, hidden=hidden, dropout=(0.5,) * len(hidden))
+        assert model(IMAGES).shape == (32, 10)
+        assert [weight.shape[0] for weight in model.hidden_weights] == [*hidden]
+
+
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_evaluation_is_deterministic_and_draws_no_mask(name: str) -> None:
     model = network(variant_class(name)).eval()

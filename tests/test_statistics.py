@@ -56,6 +56,10 @@ def test_many_seeds_are_sampled_and_repeat() -> None:
     assert sign_flip_p(sample) == pytest.approx(exact, abs=5 * math.sqrt(exact / 4000))
     assert sign_flip_p(sample) == sign_flip_p(sample)
     assert sign_flip_p(sample) != sign_flip_p(sample, seed=1)
+    # A sum of at least 7 of 13 signs is one of at least ten that are positive.
+    binomial = stats.binom.sf(9, 13, 0.5)
+    few = [1.0] * 10 + [-1.0] * 3
+    assert sign_flip_p(few) == pytest.approx(binomial, abs=3 * math.sqrt(binomial / 4000))
     assert sign_flip_p([1.0] * 40) == 1 / 4001, "the observed pattern is one of them"
 
 
@@ -129,7 +133,7 @@ def test_bootstrap_intervals_are_scipy_s_alone_and_near_it_many_at_once() -> Non
             ).confidence_interval
             assert bootstrap_interval(row) == (row.mean(), theirs.low, theirs.high)
     assert together[3] == (7.0, 7.0, 7.0)
-    assert bootstrap_interval(table[0], seed=1) != together[0]
+    assert bootstrap_interval(table[0], seed=1) != bootstrap_interval(table[0])
 
 
 def test_bootstrap_intervals_repeat_and_take_a_constant() -> None:

@@ -12,7 +12,7 @@ import pytest
 from conftest import experiment
 
 from dropout_bench.analysis.claims import Claims
-from dropout_bench.analysis.results import TABLES, read_results
+from dropout_bench.analysis.results import TABLES, read_results, read_table
 from dropout_bench.errors import BenchError
 from dropout_bench.params import load_params
 from dropout_bench.report.render import render
@@ -36,6 +36,52 @@ def test_the_committed_tables_can_be_read(reports: Path) -> None:
     results = read_results(reports, NAME, EXPERIMENT)
     assert len(results.runs) == len(EXPERIMENT.jobs())
     assert len(results.timings) == len(EXPERIMENT.jobs())
+    assert results.name == NAME
+    assert results.versions["torch"].startswith("2.")
+
+
+def test_bins_of_confidence_without_images_need_no_figures() -> None:
+    name = "inside"
+    inside = load_params(PROJECT / "params.yaml").experiments[name]
+    assert "reliability" in inside.measures
+    assert read_results(COMMITTED, name, inside).name == name
+
+
+def test_an_experiment_that_measures_nothing_has_no_measures(reports: Path) -> None:
+    pictures_alone = EXPERIMENT.model_copy(update={"measures": ("features", "examples")})
+    with pytest.raises(BenchError, match=r"measures\.csv: damaged"):
+        read_results(reports, NAME, pictures_alone)
+    path = reports / "results" / NAME / "measures.csv"
+    path.write_text(path.read_text().partition("\n")[0] + "\n")
+    assert read_results(reports, NAME, pictures_alone).measures.empty
+    with pytest.raises(BenchError, match=r"measures\.csv: damaged"):
+        read_results(reports, NAME, EXPERIMENT)
+
+
+CHANGES = [
+    ("runs", "test/loss", None),
+    ("runs", "train/accuracy", None),
+    ("runs", "test/ece", math.inf),
+    ("curves", "epoch", 99),
+    ("measures", "metric", "other"),
+    ("measures", "at", 77.0),
+    ("measures", "seed", 99),
+    ("confusion", "true", 99),
+    ("pictures", "pixels", "00"),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "value"), CHANGES)
+def test_a_table_with_a_field_that_cannot_be_is_refused(
+    table: str, column: str, value: object, reports: Path
+) -> None:
+    path = reports / "results" / NAME / f"{table}.csv"
+    rows = read_table(path)
+    rows.loc[len(rows) - 1, column] = value
+    rows.to_csv(path, index=False)
+    with pytest.raises(BenchError) as caught:
+        read_results(reports, NAME, EXPERIMENT)
+    assert str(caught.value).startswith(f"{path}: damaged, ")
 
 
 def test_figures_of_a_curve_and_of_times(reports: Path) -> None:
@@ -94,7 +140,7 @@ def test_a_damaged_table_is_one_error_that_names_it(
     path.write_text(damaged, errors="surrogateescape")
     with pytest.raises(BenchError, match=rf"results/{NAME}.*run: dvc repro") as caught:
         read_results(reports, NAME, EXPERIMENT)
-    assert path.name in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("table", [*TABLES, "versions"])
