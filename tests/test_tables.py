@@ -5,6 +5,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(("table", "column", "value"), CHANGES)
 def test_a_table_with_a_field_that_cannot_be_is_refused(
-    table: str, column: str, value: object, reports: Path
+    table: str, column: str, value: Any, reports: Path
 ) -> None:
     path = reports / "results" / NAME / f"{table}.csv"
     rows = read_table(path)

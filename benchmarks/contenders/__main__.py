@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import importlib.util
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def make_torchvision_importable() -> None:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # what it declares lives as long as it does
     spec.loader.exec_module(module)
     module.declare_when_needed()
 
