@@ -135,6 +135,45 @@ def test_two_states_side_by_side(project: Path) -> None:
     assert "test/accuracy | +3.00" in back
 
 
+def write_two(root: Path, other: dict[str, Any], claims: dict[str, Any], gain: float) -> None:
+    """Write a state of two experiments, the second of them with settings of its own."""
+    both = {"small": SETTINGS, "other": SETTINGS | other}
+    YAML().dump({"experiments": both}, root / "params.yaml")
+    content = {"sources": {"tutorial": "a tutorial"}, "claims": claims}
+    YAML().dump(content, root / "claims.yaml")
+    for name, settings in both.items():
+        folder = root / "reports" / "results" / name
+        write_tables(folder, experiment(**settings), {"dropout 0.5": gain})
+
+
+def test_several_experiments_in_their_order(project: Path) -> None:
+    on_other = CLAIM | {"experiment": "other"}
+    write_two(project, {}, {"better": CLAIM, "same": on_other}, gain=0.02)
+    git(project, "add", "-A")
+    git(project, "commit", "-m", "two experiments")
+    claims = {"better": CLAIM, "same": on_other, "added": on_other}
+    write_two(project, {"l2": 0.1, "dropout": [0.0, 0.2, 0.5]}, claims, gain=0.01)
+    told = compare(project, "--markdown")
+    assert "| experiments.other.l2 | – | `0.1` |" in told
+    rows = [line for line in told.splitlines() if "dropout 0.5 | test/" in line]
+    assert [row.split(" | ")[0] for row in rows] == ["| small"] * 2 + ["| other"] * 2
+    assert "2 more networks have the same figures" in told, "standard, in both"
+    assert told.count("| other | dropout 0.2 |") == 1
+    assert "| added | – | supported" in told
+    assert "2 verdicts are the same" in told
+    back = compare(project, "HEAD", "HEAD~1", "--markdown")
+    assert "### Removed" in back
+    assert back.count("| other | standard |") == 1
+    assert back.count("| other | dropout 0.5 |") == 1
+
+
+def test_a_trial_without_a_claim_s_network_is_compared(project: Path) -> None:
+    write_state(project, SETTINGS | {"dropout": [0.0, 0.2]}, {})
+    told = compare(project, "--markdown")
+    assert "| better | supported" in told
+    assert "dropout 0.2" in told
+
+
 def test_results_that_are_not_of_the_parameters_are_told_and_not_compared(project: Path) -> None:
     YAML().dump({"experiments": {"small": SETTINGS | {"dropout": [0.0]}}}, project / "params.yaml")
     (project / "claims.yaml").write_text("{}\n")
@@ -150,3 +189,6 @@ def test_what_cannot_be_compared_is_told_in_one_message(project: Path) -> None:
     told = compare(project, status=1)
     assert "workspace: cannot be read" in told
     assert "params.yaml: experiments" in told
+    (project / "params.yaml").write_text("experiments: {}\n")
+    git(project, "commit", "-am", "no experiment")
+    assert "HEAD: cannot be read by the code of now\nparams.yaml: " in compare(project, status=1)

@@ -43,6 +43,9 @@ LEDGERS = (
 def test_without_any_effect_false_verdicts_stay_below_the_level(ledgers: int) -> None:
     nothing = simulate(0.0, real=0, nothing=35, ledgers=ledgers, seeds=SEEDS)
     assert nothing.false <= LEVEL + 4 * math.sqrt(LEVEL / ledgers)
+    assert nothing.found == 0.0
+    if ledgers == 1000:
+        assert nothing.false > LEVEL / 10, "some, or it is no null"
 
 
 @pytest.mark.parametrize("ledgers", LEDGERS)
