@@ -102,7 +102,10 @@ def test_a_trial_leaves_out_what_it_cannot_test(tmp_path: Path) -> None:
     assert list(claims.claims) == ["kept"]
     assert list(claims.published) == ["question"]
     assert len(told) == 2
-    assert 'no experiment "experiment-is-gone"' in told[0]
+    assert told[0].startswith(
+        f"{tmp_path / 'claims.yaml'}: published.experiment-is-gone: "
+        'no experiment "experiment-is-gone"; '
+    )
     assert 'claims.rate-is-gone.checks[1]: no cell "dropout 0.7"' in told[1]
     with pytest.raises(BenchError, match="is-gone"):
         load_claims(tmp_path / "claims.yaml", asked)
@@ -111,3 +114,9 @@ def test_a_trial_leaves_out_what_it_cannot_test(tmp_path: Path) -> None:
     load_claims(tmp_path / "claims.yaml", asked, leave_out=told.append)
     late = r"claims.yaml: published.question.figures\[2\]: epoch 3, and question trains for 2"
     assert re.search(late, told[2])
+    figures = [{"cell": "dropuot 0.5", "metric": "test/loss", "value": 0.5}]
+    content["published"] = {"question": published | {"figures": figures}}
+    YAML().dump(content, tmp_path / "claims.yaml")
+    load_claims(tmp_path / "claims.yaml", asked, leave_out=told.append)
+    place = f"{tmp_path / 'claims.yaml'}: published.question.figures[0].cell"
+    assert told[4] == f'{place}: no cell "dropuot 0.5"; did you mean "dropout 0.5"?'

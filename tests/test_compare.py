@@ -160,6 +160,7 @@ def test_several_experiments_in_their_order(project: Path) -> None:
     assert "2 more networks have the same figures" in told, "standard, in both"
     assert told.count("| other | dropout 0.2 |") == 1
     assert "| added | – | supported" in told
+    assert "| claims.yaml: claims.added.experiment | – | `other` |" in told
     assert "2 verdicts are the same" in told
     back = compare(project, "HEAD", "HEAD~1", "--markdown")
     assert "### Removed" in back
@@ -181,6 +182,8 @@ def test_results_that_are_not_of_the_parameters_are_told_and_not_compared(projec
     assert "Not compared, workspace: reports/results/small" in told
     assert "dvc repro" in told
     assert "### Removed" not in told
+    git(project, "commit", "-am", "stale")
+    assert "Not compared, HEAD: reports/results/small" in compare(project, "--markdown")
 
 
 def test_what_cannot_be_compared_is_told_in_one_message(project: Path) -> None:
