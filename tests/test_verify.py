@@ -206,6 +206,12 @@ def test_runs_are_drawn_over_all_experiments_and_each_once() -> None:
     assert len({draw(all_sections, 2, seed)[0][0].place for seed in range(20)}) > 4
 
 
+def test_the_large_network_is_trained_again_with_the_whole_alone() -> None:
+    params = Params.model_validate({"experiments": {"one": SETTINGS}, "paper": {"big": SETTINGS}})
+    assert [list(each.experiments) for each in sections(Path(), params)] == [["one"], ["big"]]
+    assert [list(each.experiments) for each in sections(Path(), params, paper=False)] == [["one"]]
+
+
 def test_the_chance_that_a_forged_run_is_found() -> None:
     assert chance(10, 10, 1) == 1
     assert chance(10, 3, 1) == pytest.approx(0.3)

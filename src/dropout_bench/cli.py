@@ -262,6 +262,9 @@ def verify(
     committed seeds. Of M runs of which m were never produced by this code, a sample of n finds
     at least one with probability 1 - C(M-m, n) / C(M, n): about 1 - (1 - m/M)^n.
 
+    A sample is of the pipeline's runs, and takes minutes; --whole trains the large network of
+    `make paper` too, for an hour more.
+
     Nothing in the project is written. The exit status is 0 only if all holds.
     """
     import random
@@ -277,7 +280,8 @@ def verify(
     about: dict[str, object] = {}
     if sample or whole:
         count = None if whole else sample
-        chosen, runs = verification.draw(verification.sections(root, params), count, seed)
+        sections = verification.sections(root, params, paper=whole)
+        chosen, runs = verification.draw(sections, count, seed)
         odds = {m: verification.chance(runs, len(chosen), m) for m in (1, runs // 100, runs // 10)}
         about = {"drawn": len(chosen), "of": runs, "draw": seed}
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():

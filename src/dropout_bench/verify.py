@@ -62,13 +62,15 @@ class Section(NamedTuple):
     experiments: Mapping[str, Experiment]
 
 
-def sections(root: Path, params: Params) -> list[Section]:
-    """List the committed reports with their experiments."""
-    all_of_them = [
-        Section(root / "reports", params.experiments),
-        Section(root / "reports" / "paper", params.paper),
-    ]
-    return [section for section in all_of_them if section.experiments]
+def sections(root: Path, params: Params, paper: bool = True) -> list[Section]:
+    """List the committed reports with their experiments; without ``paper``, the pipeline's alone.
+
+    A run of the paper's large network takes as long as all others together.
+    """
+    chosen = [Section(root / "reports", params.experiments)]
+    if paper and params.paper:
+        chosen.append(Section(root / "reports" / "paper", params.paper))
+    return chosen
 
 
 def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
