@@ -53,7 +53,7 @@ coverage: $(READY) ## both, and how much of src they reach: at least 95 % of lin
 	@coverage combine --quiet
 	@coverage report
 
-SAMPLE ?= 6
+SAMPLE ?= 24
 verify: $(READY) data/raw/mnist data/raw/fashion-mnist ## is the committed report true? A part of its runs is trained again
 	@dropout-bench verify --sample $(SAMPLE)
 

@@ -287,8 +287,8 @@ def verify(
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
             typer.echo(
                 f"verify: {len(chosen)} of {runs} runs are trained again, drawn by --draw {seed}; "
-                "a report with "
-                + ", ".join(f"{m} forged runs is found by chance {p:.2f}" for m, p in odds.items())
+                "a forgery is found with probability "
+                + ", ".join(f"{p:.2f} if {m} of them are forged" for m, p in odds.items())
             )
             findings += verification.trained_again(root, params, chosen)
     if as_json:
