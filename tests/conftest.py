@@ -35,6 +35,16 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose report is committed; not to be changed."""
+    from test_verify import commit_a_report
+
+    root = tmp_path_factory.mktemp("committed")
+    commit_a_report(root, "small")
+    return root
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("DROPOUT_BENCH_")]:

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 from test_pipeline import contents
-from test_verify import commit_a_report, edit, run
+from test_verify import edit, run
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("committed")
-    commit_a_report(root, "small")
-    return root
 
 
 @pytest.fixture

@@ -62,14 +62,6 @@ def commit_a_report(root: Path, name: str) -> None:
     git(root, "commit", "-m", "a report")
 
 
-@pytest.fixture(scope="module")
-def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose report is committed."""
-    root = tmp_path_factory.mktemp("committed")
-    commit_a_report(root, "small")
-    return root
-
-
 @pytest.fixture
 def clone(committed: Path, tmp_path: Path) -> Path:
     """A fresh clone: no data, no weights, no cache."""

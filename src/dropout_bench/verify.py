@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -282,10 +282,9 @@ def _compared(
 ) -> Finding:
     versions = committed.versions
     cell, seed = drawn.job.cell, drawn.job.run.seed
-    of_cell = cell.rows_of(committed.runs)
 
-    def mine(table: pd.DataFrame) -> pd.DataFrame:
-        rows = cell.rows_of(table)
+    def mine(table: Literal["runs", "curves", "measures"]) -> pd.DataFrame:
+        rows = committed.of(cell, table)
         return rows[rows["seed"] == seed]
 
     same = device == versions["device"] and all(
@@ -294,7 +293,7 @@ def _compared(
     check = "trained again, bit by bit" if same else "trained again, within tolerance"
     wrong = []
     if same:
-        row = mine(committed.runs).iloc[0]
+        row = mine("runs").iloc[0]
         if row["weights"] != digest:
             wrong.append("weights")
         wrong += [
@@ -302,16 +301,14 @@ def _compared(
             for name, value in evaluation.final.items()
             if _as_written(value) != row[name]
         ]
-        wrong += _other_curves(mine(committed.curves), curves, evaluation)
+        wrong += _other_curves(mine("curves"), curves, evaluation)
         measured = [(m, _as_written(at), _as_written(v)) for m, at, v in evaluation.measured]
-        rows = mine(committed.measures)[["metric", "at", "value"]].itertuples(
-            index=False, name=None
-        )
+        rows = mine("measures")[["metric", "at", "value"]].itertuples(index=False, name=None)
         if list(rows) != measured:
             wrong.append("measures")
     else:
         for name, value in evaluation.final.items():
-            seeds = of_cell[name].astype(float)
+            seeds = committed.of(cell, "runs")[name].astype(float)
             if abs(value - seeds.mean()) > TOLERANCE * seeds.std() + 1e-3:
                 wrong.append(f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}")
     told = "; ".join(wrong) or (
