@@ -56,8 +56,49 @@ def sweep(
     Raises:
         BenchError: some runs failed; the others are kept.
     """
+    title = f"train {name}"
+    jobs = experiment.jobs()
+    needed: tuple[str, ...] = ()
+    if experiment.keep_every_epoch:
+        needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
+    failures: dict[Job, BaseException] = {}
+    count = min(worker_count or engine.cores(), len(jobs))
     with _alone(root / "runs", name):
-        return _sweep(name, experiment, root, source, store, scheduler, worker_count)
+        with engine.workers("dropout_bench.training.run", scheduler, count) as client:
+            device = engine.ask(client, _device)
+            identities = {job: Identity.here(job.run, source.digest, device) for job in jobs}
+            missing = {
+                job.name: job for job in jobs if store.get(identities[job].key, needed) is None
+            }
+            logs = (root / "logs" / name).resolve()
+            logs.mkdir(parents=True, exist_ok=True)
+            # Seed by seed, so that runs that are compared are trained at about the same time.
+            calls = {
+                call: (identities[job], source, logs, call, experiment.keep_every_epoch)
+                for call, job in sorted(missing.items(), key=lambda item: item[1].run.seed)
+            }
+            with engine.Progress(title, len(jobs), reused=len(jobs) - len(missing)) as progress:
+                for call, outcome in engine.done(client, _train, calls, progress):
+                    job = missing[call]
+                    if isinstance(outcome, RunResult):
+                        store.put(identities[job], outcome)
+                    else:
+                        failures[job] = outcome
+        if failures:
+            raise BenchError(_summary(title, failures, len(jobs)))
+
+        times = {}
+        with whole_folder(root / "runs" / name) as folder:
+            for job, identity in identities.items():
+                result = store.get(identity.key)
+                if result is None:
+                    raise BenchError(
+                        f"{title}: {job.name} vanished from the run store; run it again"
+                    )
+                times[job] = result.time
+                _write(folder / job.name, identity, result, needed)
+                _restore_events(root / "logs" / name / job.name, identity.key, result)
+        return times
 
 
 @contextmanager
@@ -74,55 +115,6 @@ def _alone(runs: Path, name: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _sweep(
-    name: str,
-    experiment: Experiment,
-    root: Path,
-    source: Source,
-    store: RunStore,
-    scheduler: str | None,
-    worker_count: int | None,
-) -> dict[Job, Time]:
-    title = f"train {name}"
-    jobs = experiment.jobs()
-    needed: tuple[str, ...] = ()
-    if experiment.keep_every_epoch:
-        needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
-    failures: dict[Job, BaseException] = {}
-    count = min(worker_count or engine.cores(), len(jobs))
-    with engine.workers("dropout_bench.training.run", scheduler, count) as client:
-        device = engine.ask(client, _device)
-        identities = {job: Identity.here(job.run, source.digest, device) for job in jobs}
-        missing = {job.name: job for job in jobs if store.get(identities[job].key, needed) is None}
-        logs = (root / "logs" / name).resolve()
-        logs.mkdir(parents=True, exist_ok=True)
-        # Seed by seed, so that runs that are compared are trained at about the same time.
-        calls = {
-            call: (identities[job], source, logs, call, experiment.keep_every_epoch)
-            for call, job in sorted(missing.items(), key=lambda item: item[1].run.seed)
-        }
-        with engine.Progress(title, len(jobs), reused=len(jobs) - len(missing)) as progress:
-            for call, outcome in engine.done(client, _train, calls, progress):
-                job = missing[call]
-                if isinstance(outcome, RunResult):
-                    store.put(identities[job], outcome)
-                else:
-                    failures[job] = outcome
-    if failures:
-        raise BenchError(_summary(title, failures, len(jobs)))
-
-    times = {}
-    with whole_folder(root / "runs" / name) as folder:
-        for job, identity in identities.items():
-            result = store.get(identity.key)
-            if result is None:
-                raise BenchError(f"{title}: {job.name} vanished from the run store; run it again")
-            times[job] = result.time
-            _write(folder / job.name, identity, result, needed)
-            _restore_events(root / "logs" / name / job.name, identity.key, result)
-    return times
 
 
 def _device() -> str:
