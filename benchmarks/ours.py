@@ -22,7 +22,7 @@ from benchmarks.settings import (
     SD,
     TRAIN_SIZE,
 )
-from dropout_bench.params import Experiment
+from dropout_bench.params.experiment import Experiment
 
 NAME = "benchmark"
 
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
 def sweep(arguments: argparse.Namespace) -> None:
     """Train all runs in a new project in ``root``, with nothing to reuse."""
     from dropout_bench.data.sources import Source
-    from dropout_bench.params import Download
+    from dropout_bench.params.file import Download
     from dropout_bench.training.store import RunStore
     from dropout_bench.training.sweep import sweep as sweep_of
 

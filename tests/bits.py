@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
-from dropout_bench.params import VARIANTS, WITHOUT_DROPOUT, Experiment
+from dropout_bench.params.experiment import VARIANTS, WITHOUT_DROPOUT, Experiment
 from dropout_bench.training.run import device_in_use, train
 from dropout_bench.training.store import library_versions
 

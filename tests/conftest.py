@@ -8,7 +8,8 @@ import pytest
 
 import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
 from dropout_bench.data import idx
-from dropout_bench.params import Experiment, Run
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.run import Run
 
 PER_CLASS = {"train": 40, "test": 12}
 

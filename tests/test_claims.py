@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.errors import BenchError
-from dropout_bench.params import load_params
+from dropout_bench.params.file import load_params
 
 PROJECT = Path(__file__).parents[1]
 CHECK: dict[str, Any] = {

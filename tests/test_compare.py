@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from dropout_bench.analysis.results import COLUMNS, TABLES
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Experiment
+from dropout_bench.params.experiment import Experiment
 
 SETTINGS: dict[str, Any] = {
     "dataset": "mnist",

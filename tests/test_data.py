@@ -14,7 +14,7 @@ from dropout_bench.data import idx
 from dropout_bench.data.modules import BATCHES_PER_CHUNK, MNISTSubset
 from dropout_bench.data.subsets import reindexed, stratified_split
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Normalise
+from dropout_bench.params.values import Normalise
 
 LABELS = np.repeat(np.arange(5), [200, 100, 100, 50, 50]).astype(np.int64)
 

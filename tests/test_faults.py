@@ -20,7 +20,7 @@ from test_pipeline import SETTINGS, bench, contents, write_project
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Download
+from dropout_bench.params.file import Download
 from dropout_bench.training.store import Identity
 from dropout_bench.training.sweep import _train
 

@@ -17,7 +17,10 @@ from ruamel.yaml import YAML
 
 from dropout_bench.analysis.claims import Check, Claim, Claims, Figure, Published, load_claims
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Download, Experiment, Normalise, Options, Params, load_params
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.file import Download, Params, load_params
+from dropout_bench.params.options import Options
+from dropout_bench.params.values import Normalise
 
 EXPERIMENT: dict[str, Any] = {
     "question": "Does it help?",

@@ -14,7 +14,7 @@ from dropout_bench.data.modules import Subset, shifted, subset_of
 from dropout_bench.evaluation import measures
 from dropout_bench.evaluation.metrics import evaluate
 from dropout_bench.models.base import MLP
-from dropout_bench.params import Run
+from dropout_bench.params.run import Run
 from dropout_bench.training.result import LAST
 from dropout_bench.training.run import load_weights, network_of, train
 

@@ -17,7 +17,7 @@ from dropout_bench.models.variants import variant_class
 from dropout_bench.models.variants.dropout import DropoutMLP
 from dropout_bench.models.variants.pre_activation_dropout import PreActivationDropoutMLP
 from dropout_bench.models.variants.standard import StandardMLP
-from dropout_bench.params import VARIANTS, WITHOUT_DROPOUT
+from dropout_bench.params.experiment import VARIANTS, WITHOUT_DROPOUT
 from dropout_bench.training.result import CURVES, LAST
 from dropout_bench.training.run import network_of, train
 

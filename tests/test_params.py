@@ -7,7 +7,7 @@ import pytest
 from conftest import experiment
 
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Params, load_params, read_yaml, validated
+from dropout_bench.params.file import Params, load_params, read_yaml, validated
 
 PROJECT = Path(__file__).parents[1]
 GOOD: dict[str, Any] = {

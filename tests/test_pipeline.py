@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dropout_bench.evaluation.board import log_test_figures
-from dropout_bench.params import load_params
+from dropout_bench.params.file import load_params
 from dropout_bench.training.store import RunStore
 from dropout_bench.training.sweep import restore_logs
 

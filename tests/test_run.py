@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dropout_bench import numerics
 from dropout_bench.data.modules import subset_of
 from dropout_bench.evaluation.metrics import evaluate
-from dropout_bench.params import VARIANTS, WITHOUT_DROPOUT
+from dropout_bench.params.experiment import VARIANTS, WITHOUT_DROPOUT
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.run import Diverged, load_weights, network_of, train
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from conftest import make_dataset
 
-from dropout_bench.catalogue import DATASETS
+from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.data import idx, sources
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Download, load_params
+from dropout_bench.params.file import Download, load_params
 
 NAMES = sorted(idx.FILES.values())
 quiet: Callable[[str], None] = lambda _: None  # noqa: E731

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import one_run
 
-from dropout_bench.params import Run
+from dropout_bench.params.run import Run
 from dropout_bench.training import store as store_module
 from dropout_bench.training.result import RunResult
 from dropout_bench.training.store import Identity, RunStore, code_digest, default_store

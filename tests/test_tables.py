@@ -15,7 +15,7 @@ from conftest import experiment
 from dropout_bench.analysis.claims import Claims
 from dropout_bench.analysis.results import TABLES, read_results, read_table
 from dropout_bench.errors import BenchError
-from dropout_bench.params import load_params
+from dropout_bench.params.file import load_params
 from dropout_bench.report.render import render
 
 PROJECT = Path(__file__).parents[1]

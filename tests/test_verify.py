@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from test_compare import git
 from test_pipeline import CLAIMS, contents
 
-from dropout_bench.params import Params
+from dropout_bench.params.file import Params
 from dropout_bench.verify import chance, draw, sections
 
 PROJECT = Path(__file__).parents[1]

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from dropout_bench.catalogue import DATASETS
+from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
-from dropout_bench.params import Experiment, Params, load_params
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.file import Params, load_params
 
 if TYPE_CHECKING:
     from dropout_bench.data.sources import Source

@@ -6,15 +6,10 @@
 from typing import Any
 
 from dropout_bench.analysis.claims import Check, Claim, Claims, Figure, Published
-from dropout_bench.params import (
-    VARIANTS,
-    Download,
-    Experiment,
-    Normalise,
-    Options,
-    Params,
-    Strict,
-)
+from dropout_bench.params.experiment import VARIANTS, Experiment
+from dropout_bench.params.file import Download, Params
+from dropout_bench.params.options import Options
+from dropout_bench.params.values import Normalise, Strict
 
 _SECTIONS: tuple[tuple[str, str, type[Strict]], ...] = (
     ("params.yaml", "", Params),

@@ -23,7 +23,9 @@ from dropout_bench.analysis.results import Results, read_results, read_table, re
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.evaluation.tables import DIGITS, Evaluation, evaluated_weights
-from dropout_bench.params import Experiment, Job, Params
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.file import Params
+from dropout_bench.params.run import Job
 from dropout_bench.report.render import render
 from dropout_bench.training.result import CURVES, epoch_file
 from dropout_bench.training.store import Identity, library_versions

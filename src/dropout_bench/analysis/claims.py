@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from dropout_bench.errors import BenchError, did_you_mean
-from dropout_bench.params import Experiment, Strict, read_yaml, validated
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.file import read_yaml, validated
+from dropout_bench.params.values import Strict
 
 Thing = TypeVar("Thing")
 

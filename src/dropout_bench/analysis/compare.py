@@ -17,7 +17,8 @@ from dropout_bench.analysis.ledger import Entry, ledger
 from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Experiment, Params, load_params, read_yaml
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.file import Params, load_params, read_yaml
 
 METRICS = ("test/accuracy", "test/loss")
 WORKSPACE = "workspace"

@@ -25,7 +25,7 @@ from dropout_bench.analysis.claims import Check, Claim
 from dropout_bench.analysis.results import Figures, Results
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Cell
+from dropout_bench.params.run import Cell
 
 
 class Verdict(StrEnum):

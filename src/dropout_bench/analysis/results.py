@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dropout_bench.errors import BenchError, one_line
-from dropout_bench.params import Cell, Experiment
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.run import Cell
 
 TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options", "kind", "pixels"), str)
 """Columns that are texts, also where they look like numbers."""

@@ -13,11 +13,12 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from dropout_bench.catalogue import DATASETS, Dataset
+from dropout_bench.catalogue.datasets import DATASETS, Dataset
 from dropout_bench.data import idx
 from dropout_bench.data.subsets import Indices, reindexed, stratified_split
 from dropout_bench.errors import BenchError
-from dropout_bench.params import Normalise, Run
+from dropout_bench.params.run import Run
+from dropout_bench.params.values import Normalise
 from dropout_bench.streams import Stream, generator
 
 Batch = tuple[Tensor, Tensor]

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from dropout_bench.catalogue import DATASETS, Dataset
+from dropout_bench.catalogue.datasets import DATASETS, Dataset
 from dropout_bench.data import idx
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Download
+from dropout_bench.params.file import Download
 
 MIRROR_VARIABLE = "DROPOUT_BENCH_MIRROR"
 DATA_VARIABLE = "DROPOUT_BENCH_DATA"

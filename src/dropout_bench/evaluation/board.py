@@ -17,7 +17,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 )
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from dropout_bench.params import Experiment
+from dropout_bench.params.experiment import Experiment
 
 _EVALUATED = ".evaluated"
 _LAYOUT = "layout"

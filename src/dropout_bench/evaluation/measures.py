@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from dropout_bench.data.modules import Subset, shifted
 from dropout_bench.models.base import MLP
 from dropout_bench.models.dropout import Noise
-from dropout_bench.params import Measure
+from dropout_bench.params.experiment import Measure
 from dropout_bench.streams import Stream, generator
 
 Row = tuple[str, float, float]

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropout_bench.data import idx
-from dropout_bench.params import Experiment, Job
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.run import Job
 
 PICTURE_COLUMNS = ("kind", "number", "true", "predicted", "right_without", "right_with", "pixels")
 EXAMPLES = 6

@@ -17,7 +17,8 @@ from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Experiment, Job, Measure, Run
+from dropout_bench.params.experiment import Experiment, Measure
+from dropout_bench.params.run import Job, Run
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.store import RunStore, digest_of_code
 from dropout_bench.training.sweep import read_about, run_folder

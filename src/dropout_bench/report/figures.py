@@ -22,7 +22,8 @@ from matplotlib.ticker import MaxNLocator
 from dropout_bench.analysis.ledger import Entry, Verdict
 from dropout_bench.analysis.results import Figures, Results
 from dropout_bench.analysis.statistics import Interval, mean_interval
-from dropout_bench.params import Cell, rates_text, widths_text
+from dropout_bench.params.run import Cell
+from dropout_bench.params.values import rates_text, widths_text
 from dropout_bench.report.tables import Comparison
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.

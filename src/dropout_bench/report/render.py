@@ -15,7 +15,7 @@ from dropout_bench.analysis.ledger import Verdict, ledger
 from dropout_bench.analysis.results import read_results
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Experiment
+from dropout_bench.params.experiment import Experiment
 from dropout_bench.report import figures, html, tables
 
 if TYPE_CHECKING:

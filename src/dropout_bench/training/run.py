@@ -21,11 +21,12 @@ from safetensors.torch import load, save
 from torch.utils.tensorboard.summary import hparams
 
 from dropout_bench import numerics
-from dropout_bench.catalogue import DATASETS
+from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.data.modules import subset_of
 from dropout_bench.models.base import MLP
 from dropout_bench.models.variants import variant_class
-from dropout_bench.params import Run, rates_text, widths_text
+from dropout_bench.params.run import Run
+from dropout_bench.params.values import rates_text, widths_text
 from dropout_bench.training.result import BEST, CURVES, LAST, RunResult, epoch_file
 
 

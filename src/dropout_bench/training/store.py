@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Experiment, Run
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.run import Run
 from dropout_bench.training.result import EVENTS, RunResult
 
 STORE_VARIABLE = "DROPOUT_BENCH_STORE"

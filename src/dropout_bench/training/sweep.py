@@ -14,7 +14,8 @@ from dropout_bench import engine
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.files import whole_folder
-from dropout_bench.params import Experiment, Job
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.run import Job
 from dropout_bench.training.result import RunResult, Time, epoch_file
 from dropout_bench.training.store import Identity, RunStore, library_versions
 

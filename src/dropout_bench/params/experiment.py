@@ -1,77 +1,41 @@
-"""``params.yaml`` as typed, validated values; an experiment expands into its runs.
-
-``params.yaml`` is read as YAML 1.2, as DVC reads it: ``1e-3`` is a number and ``010`` is ten.
-"""
+"""An experiment: a question, as a grid of cells times seeds, that expands into its runs."""
 
 import itertools
 import pkgutil
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    JsonValue,
-    PlainSerializer,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
 
-from dropout_bench.catalogue import DATASETS, Dataset
-from dropout_bench.errors import BenchError, did_you_mean, shortened
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-Model = TypeVar("Model", bound=BaseModel)
+from dropout_bench.catalogue.datasets import DATASETS, Dataset
+from dropout_bench.errors import did_you_mean
+from dropout_bench.params.options import Options
+from dropout_bench.params.run import Cell, Job, Run
+from dropout_bench.params.values import (
+    Normalise,
+    OptionsName,
+    Positive,
+    PositiveInt,
+    Rate,
+    Rates,
+    Seed,
+    rates_text,
+    unique,
+    widths_text,
+)
 
 VARIANTS = frozenset(
     module.name.replace("_", "-")
-    for module in pkgutil.iter_modules([str(Path(__file__).parent / "models" / "variants")])
+    for module in pkgutil.iter_modules([str(Path(__file__).parents[1] / "models" / "variants")])
 )
 """The MLP variants there are: one module each in ``models/variants``."""
-
-
-def _rates(value: Any) -> Any:
-    """Read ``0.5`` (every layer), ``"0.5/0.3"`` or ``[0.5, 0.3]`` (layer by layer)."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split("/"))
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def rates_text(rates: tuple[float, ...]) -> str:
-    """Write rates as tables show them: ``0.5``, or ``0.5/0.3`` where the layers differ."""
-    return "/".join(str(rate) for rate in (rates[:1] if len(set(rates)) == 1 else rates))
-
-
-def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    twice = sorted({str(value) for value in values if values.count(value) > 1})
-    if twice:
-        raise ValueError(f"listed twice: {', '.join(twice)}")
-    return values
-
-
-def widths_text(widths: tuple[int, ...]) -> str:
-    """Write the widths of hidden layers as tables show them: ``256-128``."""
-    return "-".join(map(str, widths))
-
-
-Rate = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
-Rates = Annotated[tuple[Rate, ...], BeforeValidator(_rates), PlainSerializer(rates_text)]
-Widths = Annotated[tuple[int, ...], PlainSerializer(widths_text)]
-PositiveInt = Annotated[int, Field(gt=0, strict=True)]
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-OptionsName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
 
 
 Measure = Literal[
@@ -85,129 +49,6 @@ Measure = Literal[
     "examples",
 ]
 """What an experiment may measure of its trained networks, besides loss and accuracy."""
-
-
-class Strict(BaseModel):
-    """Frozen, and an unknown key is an error: a misspelled setting must not pass for a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, content: Any) -> Any:
-        if isinstance(content, dict):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            for key in content:
-                if key not in known:
-                    hint = did_you_mean(str(key), known)
-                    raise ValueError(f'unknown key "{shortened(key)}"; {hint}')
-        return content
-
-
-class Normalise(Strict):
-    """Pixels enter the network as (v − mean) / sd, where v in [0, 1] is the pixel's value."""
-
-    mean: Annotated[float, Field(allow_inf_nan=False)] = 0.0
-    """what is taken from every pixel"""
-    sd: Positive = 1.0
-    """what it is then divided by"""
-
-
-class Options(Strict):
-    """What any variant can be combined with. All of it is off by default."""
-
-    weight_decay: NotNegative = 0.0
-    """decoupled weight decay, per step and unit of step size"""
-    l2: NotNegative = 0.0
-    """factor λ of an L2 penalty λ/2 · Σ w² in the loss"""
-    l1: NotNegative = 0.0
-    """factor λ of an L1 penalty λ · Σ |w| in the loss"""
-    max_norm: Positive | None = None
-    """largest norm of the weights into a hidden unit"""
-    patience: PositiveInt | None = None
-    """training ends when the validation loss has not fallen for so many epochs"""
-    input_noise: NotNegative = 0.0
-    """standard deviation of noise on the normalised pixels, in training"""
-    shift: Annotated[int, Field(ge=0, lt=8, strict=True)] = 0
-    """training images are moved at random by up to so many pixels"""
-    learning_rate_decay: Literal["none", "linear"] = "none"
-    """linear: the step size falls from epoch to epoch, towards 0 after the last one"""
-
-
-class Cell(Strict):
-    """What an experiment varies, but for the seed.
-
-    Attributes:
-        variant: the MLP variant.
-        dropout: rate of each hidden layer.
-        input_dropout: rate of the pixels.
-        hidden: units of each hidden layer.
-        train_size: number of training images.
-        options: name of a combination of options, "" where the experiment has none.
-        label: names the cell as tables and figures do, by what varies in its experiment:
-            ``dropout 0.5``, or ``standard, 500 images``.
-    """
-
-    label: str
-    variant: str
-    dropout: Rates
-    input_dropout: float
-    hidden: Widths
-    train_size: int
-    options: str
-
-    def row(self) -> dict[str, str | float]:
-        """Return the columns that tell the cell in every table."""
-        return {
-            "variant": self.variant,
-            "input_dropout": self.input_dropout,
-            "dropout": rates_text(self.dropout),
-            "hidden": widths_text(self.hidden),
-            "train_size": self.train_size,
-            "options": self.options,
-        }
-
-    def rows_of(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the cell's rows of a table."""
-        row = self.row()
-        rows: pd.DataFrame = table[(table[list(row)] == list(row.values())).all(axis=1)]
-        return rows
-
-
-class Run(Options):
-    """One training: everything that its result depends on, but for code, data bytes and machine.
-
-    Two experiments that ask for the same run share it, so every value stands here resolved: all
-    classes by number, the training-set size in images, a rate for every hidden layer.
-    """
-
-    dataset: str
-    classes: tuple[int, ...]
-    train_size: int
-    validation: float
-    normalise: Normalise
-    variant: str
-    hidden: tuple[int, ...]
-    dropout: tuple[float, ...]
-    input_dropout: float
-    learning_rate: float
-    batch_size: int
-    epochs: int
-    seed: int
-
-
-class Job(NamedTuple):
-    """A run as an experiment asks for it.
-
-    Attributes:
-        cell: its cell.
-        run: the run.
-        name: its path within the experiment: ``dropout/dropout=0.5/seed=3``.
-    """
-
-    cell: Cell
-    run: Run
-    name: str
 
 
 def _list_of_widths(value: Any) -> Any:
@@ -244,7 +85,7 @@ class Experiment(Options):
         tuple[Literal["all"] | PositiveInt, ...],
         BeforeValidator(_listed),
         Field(min_length=1),
-        AfterValidator(_unique),
+        AfterValidator(unique),
     ] = ("all",)
     """training images, those for validation included, stratified by class; a list is an axis"""
     validation: Rate = 0.0
@@ -255,18 +96,16 @@ class Experiment(Options):
         tuple[Annotated[tuple[PositiveInt, ...], Field(min_length=1)], ...],
         BeforeValidator(_list_of_widths),
         Field(min_length=1),
-        AfterValidator(_unique),
+        AfterValidator(unique),
     ]
     """units in each hidden layer; a list of such lists is an axis"""
-    variants: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_unique)]
+    variants: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(unique)]
     """modules of ``src/dropout_bench/models/variants``"""
-    dropout: Annotated[tuple[Rates, ...], Field(min_length=1), AfterValidator(_unique)]
+    dropout: Annotated[tuple[Rates, ...], Field(min_length=1), AfterValidator(unique)]
     """rates of the hidden layers; 0.0 is no dropout, ``0.5/0.3`` a rate for each layer"""
-    input_dropout: Annotated[tuple[Rate, ...], Field(min_length=1), AfterValidator(_unique)] = (
-        0.0,
-    )
+    input_dropout: Annotated[tuple[Rate, ...], Field(min_length=1), AfterValidator(unique)] = (0.0,)
     """rates of the pixels"""
-    combinations: Annotated[dict[OptionsName, Options], Field(alias="with")] = {}
+    combinations: dict[OptionsName, Options] = Field(alias="with", default_factory=dict)
     """named combinations of the options below; each is an axis's value"""
     learning_rate: Positive
     """Adam's step size"""
@@ -274,9 +113,9 @@ class Experiment(Options):
     """images per optimiser step"""
     epochs: PositiveInt
     """passes over the training images"""
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_unique)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)]
     """one run of each cell for each seed; runs of a seed share split, weights and order"""
-    measures: Annotated[tuple[Measure, ...], AfterValidator(_unique)] = ()
+    measures: Annotated[tuple[Measure, ...], AfterValidator(unique)] = ()
     """what is measured of the trained networks besides loss and accuracy"""
     checkpoint: Literal["last", "best"] = "last"
     """weights that are evaluated: the last, or those of the lowest validation loss"""
@@ -304,7 +143,7 @@ class Experiment(Options):
         cls, classes: Literal["all"] | tuple[int, ...], info: ValidationInfo
     ) -> Literal["all"] | tuple[int, ...]:
         if classes != "all" and "dataset" in info.data:
-            _unique(classes)
+            unique(classes)
             names = DATASETS[info.data["dataset"]].classes
             for label in classes:
                 if not 0 <= label < len(names):
@@ -403,7 +242,7 @@ class Experiment(Options):
 
     def cells(self) -> list[Cell]:
         """List the cells of the grid, each network without dropout once."""
-        cells: dict[Cell, None] = {}
+        cells: dict[Cell, None] = Field(default_factory=dict)
         alone = set(WITHOUT_DROPOUT.values())
         for hidden, size, options, variant, input_dropout, rates in itertools.product(
             self.hidden,
@@ -507,128 +346,3 @@ class Experiment(Options):
         if self.combinations:
             parts.append(cell.options)
         return "/".join([*parts, f"seed={seed}"])
-
-
-class Download(Strict):
-    """The section ``download``: where datasets come from."""
-
-    timeout: Positive = 20.0
-    """seconds of silence after which a mirror is given up"""
-    local: str = "../shared/datasets"
-    """a folder with ``MNIST/`` and ``FashionMNIST/``, asked first where it exists"""
-    mirrors: dict[str, tuple[str, ...]] = {}
-    """then these addresses, in order, by dataset"""
-
-
-ExperimentName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
-
-
-class Params(Strict):
-    """The whole of ``params.yaml``."""
-
-    file: ClassVar[str] = "params.yaml"
-
-    download: Download = Download()
-    """where datasets come from"""
-    defaults: dict[str, JsonValue] = {}
-    """whatever experiments share, by YAML's anchors and ``<<:``; not read by itself"""
-    experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]
-    """what ``dvc repro`` runs and reports, by name"""
-    demo: dict[ExperimentName, Experiment] = {}
-    """what ``make demo`` runs, with a report of its own"""
-    paper: dict[ExperimentName, Experiment] = {}
-    """what ``make paper`` runs, with a report of its own"""
-
-    @property
-    def all_experiments(self) -> dict[str, Experiment]:
-        """The experiments of all sections."""
-        return {**self.experiments, **self.demo, **self.paper}
-
-    @model_validator(mode="after")
-    def _own_names(self) -> Self:
-        names = [*self.experiments, *self.demo, *self.paper]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)}: in two sections; give each a name of its own")
-        return self
-
-    def experiment(self, name: str) -> Experiment:
-        """Return one experiment, from any section.
-
-        Raises:
-            BenchError: there is none of this name.
-        """
-        known = self.all_experiments
-        if name not in known:
-            raise BenchError(f'{self.file}: no experiment "{name}"; {did_you_mean(name, known)}')
-        return known[name]
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a file as YAML 1.2, without constructing any object but plain data.
-
-    Raises:
-        BenchError: it cannot be read, or is not YAML.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ReusedAnchorWarning)  # legal YAML
-            return YAML(typ="safe", pure=True).load(text)
-    except (OSError, ValueError, YAMLError) as error:
-        raise BenchError(f"{path}: cannot be read as YAML 1.2\n{error}") from error
-    # What the parser does not expect it answers with whatever it runs into.
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise BenchError(f"{path}: cannot be read as YAML 1.2\n{told}") from error
-
-
-def load_params(path: Path) -> Params:
-    """Read and check ``params.yaml``.
-
-    Raises:
-        BenchError: names each place that is wrong, what is wrong there, and what would be right.
-    """
-    return validated(Params, read_yaml(path), path)
-
-
-def validated(model: type[Model], content: Any, path: Path) -> Model:
-    """Check plain data against a model.
-
-    Raises:
-        BenchError: lists every fault with its place in the file.
-    """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        faults = [
-            f"{path}: {_place(content, fault['loc'])}{_reason(fault)}" for fault in error.errors()
-        ]
-        raise BenchError("\n".join(dict.fromkeys(faults))) from error
-    except UnicodeEncodeError as error:
-        raise BenchError(f"{path}: half of a surrogate pair is no character: {error}") from error
-
-
-def _place(content: Any, location: tuple[int | str, ...]) -> str:
-    """Write a fault's place as ``experiments.mnist-tutorial.dropout[1]: ``."""
-    place = ""
-    for part in location:
-        if isinstance(content, dict) and (part in content or not place.endswith("]")):
-            # A missing key is named too; pydantic's names for alternatives of a type are not.
-            if part not in content and "[" in str(part):
-                break
-            place += f".{part}" if place else str(part)
-            content = content.get(part)
-        elif isinstance(content, list) and isinstance(part, int) and part < len(content):
-            place += f"[{part}]"
-            content = content[part]
-        else:
-            break
-    return f"{place}: " if place else ""
-
-
-def _reason(fault: Any) -> str:
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    given = fault["input"]
-    if fault["type"] in {"value_error", "missing"} or isinstance(given, dict | list | tuple):
-        return message
-    return f"{message} (given: {shortened(given)})"

@@ -1,0 +1,143 @@
+"""The whole of ``params.yaml``, read and checked.
+
+It is read as YAML 1.2, as DVC reads it: ``1e-3`` is a number and ``010`` is ten.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, Field, JsonValue, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
+
+from dropout_bench.errors import BenchError, did_you_mean, shortened
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.values import Positive, Strict
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Download(Strict):
+    """The section ``download``: where datasets come from."""
+
+    timeout: Positive = 20.0
+    """seconds of silence after which a mirror is given up"""
+    local: str = "../shared/datasets"
+    """a folder with ``MNIST/`` and ``FashionMNIST/``, asked first where it exists"""
+    mirrors: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """then these addresses, in order, by dataset"""
+
+
+ExperimentName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
+
+
+class Params(Strict):
+    """The whole of ``params.yaml``."""
+
+    file: ClassVar[str] = "params.yaml"
+
+    download: Download = Download()
+    """where datasets come from"""
+    defaults: dict[str, JsonValue] = Field(default_factory=dict)
+    """whatever experiments share, by YAML's anchors and ``<<:``; not read by itself"""
+    experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]
+    """what ``dvc repro`` runs and reports, by name"""
+    demo: dict[ExperimentName, Experiment] = Field(default_factory=dict)
+    """what ``make demo`` runs, with a report of its own"""
+    paper: dict[ExperimentName, Experiment] = Field(default_factory=dict)
+    """what ``make paper`` runs, with a report of its own"""
+
+    @property
+    def all_experiments(self) -> dict[str, Experiment]:
+        """The experiments of all sections."""
+        return {**self.experiments, **self.demo, **self.paper}
+
+    @model_validator(mode="after")
+    def _own_names(self) -> Self:
+        names = [*self.experiments, *self.demo, *self.paper]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: in two sections; give each a name of its own")
+        return self
+
+    def experiment(self, name: str) -> Experiment:
+        """Return one experiment, from any section.
+
+        Raises:
+            BenchError: there is none of this name.
+        """
+        known = self.all_experiments
+        if name not in known:
+            raise BenchError(f'{self.file}: no experiment "{name}"; {did_you_mean(name, known)}')
+        return known[name]
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a file as YAML 1.2, without constructing any object but plain data.
+
+    Raises:
+        BenchError: it cannot be read, or is not YAML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # legal YAML
+            return YAML(typ="safe", pure=True).load(text)
+    except (OSError, ValueError, YAMLError) as error:
+        raise BenchError(f"{path}: cannot be read as YAML 1.2\n{error}") from error
+    # What the parser does not expect it answers with whatever it runs into.
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise BenchError(f"{path}: cannot be read as YAML 1.2\n{told}") from error
+
+
+def load_params(path: Path) -> Params:
+    """Read and check ``params.yaml``.
+
+    Raises:
+        BenchError: names each place that is wrong, what is wrong there, and what would be right.
+    """
+    return validated(Params, read_yaml(path), path)
+
+
+def validated(model: type[Model], content: Any, path: Path) -> Model:
+    """Check plain data against a model.
+
+    Raises:
+        BenchError: lists every fault with its place in the file.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = [
+            f"{path}: {_place(content, fault['loc'])}{_reason(fault)}" for fault in error.errors()
+        ]
+        raise BenchError("\n".join(dict.fromkeys(faults))) from error
+    except UnicodeEncodeError as error:
+        raise BenchError(f"{path}: half of a surrogate pair is no character: {error}") from error
+
+
+def _place(content: Any, location: tuple[int | str, ...]) -> str:
+    """Write a fault's place as ``experiments.mnist-tutorial.dropout[1]: ``."""
+    place = ""
+    for part in location:
+        if isinstance(content, dict) and (part in content or not place.endswith("]")):
+            # A missing key is named too; pydantic's names for alternatives of a type are not.
+            if part not in content and "[" in str(part):
+                break
+            place += f".{part}" if place else str(part)
+            content = content.get(part)
+        elif isinstance(content, list) and isinstance(part, int) and part < len(content):
+            place += f"[{part}]"
+            content = content[part]
+        else:
+            break
+    return f"{place}: " if place else ""
+
+
+def _reason(fault: Any) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    given = fault["input"]
+    if fault["type"] in {"value_error", "missing"} or isinstance(given, dict | list | tuple):
+        return message
+    return f"{message} (given: {shortened(given)})"
