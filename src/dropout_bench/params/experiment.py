@@ -242,7 +242,7 @@ class Experiment(Options):
 
     def cells(self) -> list[Cell]:
         """List the cells of the grid, each network without dropout once."""
-        cells: dict[Cell, None] = Field(default_factory=dict)
+        cells: dict[Cell, None] = {}
         alone = set(WITHOUT_DROPOUT.values())
         for hidden, size, options, variant, input_dropout, rates in itertools.product(
             self.hidden,
