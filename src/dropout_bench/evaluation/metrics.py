@@ -13,12 +13,12 @@ from torchmetrics.functional.classification import (
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
-from dropout_bench.evaluation.histograms import events
 from dropout_bench.evaluation.measures import MEASURES, first_weights
 from dropout_bench.evaluation.tables import Evaluation
 from dropout_bench.models.base import MLP
 from dropout_bench.params.experiment import Measure
 from dropout_bench.params.run import Run
+from dropout_bench.tensorboard.pictures import events
 from dropout_bench.training.run import load_weights, network_of
 
 CALIBRATION_BINS = 15

@@ -14,7 +14,6 @@ from pydantic import ConfigDict, TypeAdapter
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError, one_line
-from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment, Measure
@@ -29,7 +28,7 @@ METRICS = [*CURVES_METRICS, "test/ece", "test/brier"]
 _EVALUATION_CODE = (
     "evaluation/metrics.py",
     "evaluation/measures.py",
-    "evaluation/histograms.py",
+    "tensorboard/pictures.py",
 )
 DIGITS = "%.6g"
 
@@ -143,8 +142,6 @@ def evaluate_experiment(
         ]
         columns = [*experiment.cells()[0].row(), *PICTURE_COLUMNS]
         _to_csv(pd.DataFrame(pictures, columns=columns), folder / "pictures.csv")
-    shown = {call: evaluations[call].events for call in jobs}
-    log_test_figures(name, experiment, root / "logs", results, shown)
 
 
 _EVALUATION = TypeAdapter(Evaluation)

@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +70,7 @@ def sweep(
             missing = {
                 job.name: job for job in jobs if store.get(identities[job].key, needed) is None
             }
-            logs = (root / "logs" / name).resolve()
+            logs = (root / "logs" / "live" / name).resolve()
             logs.mkdir(parents=True, exist_ok=True)
             # Seed by seed, so that runs that are compared are trained at about the same time.
             calls = {
@@ -98,7 +97,6 @@ def sweep(
                     )
                 times[job] = result.time
                 _write(folder / job.name, identity, result, needed)
-                _restore_events(root / "logs" / name / job.name, identity.key, result)
         return times
 
 
@@ -182,26 +180,6 @@ def read_about(folder: Path) -> dict[str, str]:
     if not isinstance(about, dict) or set(about) != expected:
         raise BenchError(f"{path}: damaged (it lacks what a run has); run: dvc repro")
     return {name: str(value) for name, value in about.items()}
-
-
-def restore_logs(name: str, experiment: Experiment, root: Path, store: RunStore) -> None:
-    """Give every run of an experiment its TensorBoard events, where DVC had no need to train it."""
-    for job in experiment.jobs():
-        folder = run_folder(root / "runs", name, job)
-        if folder.is_dir():
-            key = read_about(folder)["key"]
-            if (result := store.get(key)) is not None:
-                _restore_events(root / "logs" / name / job.name, key, result)
-
-
-def _restore_events(folder: Path, key: str, result: RunResult) -> None:
-    """Give a run that was trained elsewhere, or earlier, its TensorBoard events back."""
-    written_for = folder / "key"
-    if not written_for.exists() or written_for.read_text() != key:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / "events.out.tfevents.0").write_bytes(result.events)
-        written_for.write_text(key)
 
 
 def write_timings(name: str, times: Mapping[Job, Time], timings: Path) -> None:
