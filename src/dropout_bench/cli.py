@@ -18,7 +18,7 @@ import typer
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import Params, load_params
+from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
     from dropout_bench.data.sources import Source
@@ -72,19 +72,6 @@ Workers = Annotated[
 ]
 
 
-def project_root() -> Path:
-    """Return the folder of ``params.yaml``: this one or the nearest one above it.
-
-    Raises:
-        BenchError: there is none.
-    """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / Params.file).is_file():
-            return Path(os.path.relpath(folder, here))
-    raise BenchError(f"{here}: no {Params.file} here or above; call this inside the project")
-
-
 def _params() -> tuple[Path, Params]:
     root = project_root()
     return root, load_params(root / Params.file)
@@ -129,8 +116,8 @@ def download(
 def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Workers = None) -> None:
     """Train all runs of an experiment and write their weights and curves to runs/.
 
-    Runs that the run store has are reused. Weights, curves and TensorBoard events of each run go
-    to the store as it finishes, so a sweep that is stopped goes on where it was.
+    Runs that the run store has are reused. Weights and curves of each run go to the store as it
+    finishes, so a sweep that is stopped goes on where it was.
     """
     root, params = _params()
     settings = params.experiment(experiment)
@@ -153,11 +140,12 @@ def _train(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
+    from dropout_bench.tensorboard.live import live_curves
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
     store = RunStore(default_store(root))
-    times = sweep(name, experiment, root, source, store, scheduler, workers)
+    times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
     write_timings(name, times, reports / "timings")
 
 
@@ -369,7 +357,7 @@ def tensorboard(
     reports/, so nothing need be trained here. Curves of a training under way are there as it goes,
     if its experiment is named.
     """
-    from dropout_bench.analysis.results import read_table
+    from dropout_bench.analysis.results import read_results
     from dropout_bench.files import whole_folder
     from dropout_bench.params.file import read_yaml
     from dropout_bench.tensorboard.board import TICKED, Shown, under_way, write_board
@@ -386,13 +374,15 @@ def tensorboard(
         chosen = {name: one for name, one in params.experiments.items() if name in published}
     shown = {}
     for each, experiment in chosen.items():
-        folder = root / _reports(params, each) / "results" / each
-        tables = {
-            table: read_table(folder / f"{table}.csv") if folder.is_dir() else None
-            for table in ("runs", "curves")
-        }
-        live = under_way(root / "logs" / "live" / each, folder / "runs.csv")
-        shown[each] = Shown(experiment, **tables, pictures=root / "evaluations" / each, live=live)
+        reports = root / _reports(params, each)
+        tables, results = reports / "results" / each, None
+        if tables.is_dir():
+            try:
+                results = read_results(reports, each, experiment)
+            except BenchError as error:  # of other parameters, for one: its training is shown
+                typer.echo(f"left out: {error}")
+        live = under_way(root / "logs" / "live" / each, tables / "runs.csv")
+        shown[each] = Shown(experiment, results, root / "evaluations" / each, live)
     place = root / "logs" / "shown" / (name or ("all" if everything else "tutorials"))
     with whole_folder(place) as empty:
         counts = write_board(empty, shown, everything)

@@ -1,12 +1,13 @@
 """The runs that TensorBoard opens on: draws of an arm, and the mean over them."""
 
 import itertools
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from statistics import fmean
+from typing import Any, NamedTuple, Self
 
-import pandas as pd
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -19,6 +20,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 )
 from tensorboard.plugins.hparams import summary_v2 as hparams
 
+from dropout_bench.analysis.results import Results
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
 from dropout_bench.params.values import rates_text, widths_text
@@ -50,22 +52,23 @@ METRICS = tuple(
 """The figures of the tab HPARAMS, which opens on the first five of them."""
 
 
+Figures = dict[str, float]
+
+
 class Shown(NamedTuple):
     """What is shown of an experiment.
 
     Attributes:
         experiment: the experiment.
-        runs: its table of runs, and
-        curves: its table of curves; None if it has none.
+        results: its tables; None if it has none.
         pictures: the folder of its evaluations, which need not be there.
         live: the folder of its training's curves; None if it has tables of that.
     """
 
     experiment: Experiment
-    runs: pd.DataFrame | None
-    curves: pd.DataFrame | None
+    results: Results | None
     pictures: Path
-    live: Path | None = None
+    live: Path | None
 
 
 def under_way(live: Path, table: Path) -> Path | None:
@@ -96,7 +99,7 @@ def write_board(folder: Path, shown: Mapping[str, Shown], every_seed: bool = Fal
     ]
     settings = _settings(arms)
     draws = [arm.draws() for arm in arms]
-    means = [_mean(list(by_seed.values())) if by_seed else None for by_seed in draws]
+    means = [_Draw.mean(by_seed.values()) if by_seed else None for by_seed in draws]
     heads = [_head(settings, [mean for mean in means if mean]), _layout()]
     live = sum(arm.shown.live is not None for arm in arms)
     means_only = not every_seed and 2 * len(arms) + live > TICKED
@@ -136,30 +139,36 @@ class _Draw(NamedTuple):
     """The figures of a run, or means over runs.
 
     Attributes:
-        curves: a row an epoch, by which it is indexed; a column a tag.
+        curves: figures by tag, by epoch.
         test: test figures, by tag.
         epoch: the one whose weights they are of.
     """
 
-    curves: pd.DataFrame
-    test: "pd.Series[float]"
+    curves: dict[int, Figures]
+    test: Figures
     epoch: int
 
-    def points(self) -> pd.DataFrame:
-        """Return all figures by epoch; NaN where there is none."""
-        points = self.curves.reindex(columns=self.curves.columns.union(self.test.index))
-        points.loc[self.epoch, self.test.index] = self.test
-        return points.sort_index()
+    @classmethod
+    def mean(cls, draws: Collection["_Draw"]) -> Self:
+        """Return the mean over draws, at the epochs that all of them have.
+
+        Where they were stopped, or are best, at different epochs, the test figures stand at the
+        mean of these, rounded.
+        """
+        epochs = sorted(set.intersection(*(set(draw.curves) for draw in draws)))
+        curves = {epoch: _means([draw.curves[epoch] for draw in draws]) for epoch in epochs}
+        epoch = round(fmean(draw.epoch for draw in draws))
+        return cls(curves, _means([draw.test for draw in draws]), epoch)
 
     def events(self) -> list[Event]:
-        """Return the figures of each epoch."""
-        points = self.points()
+        """Return all figures, epoch by epoch."""
+        figures = self.curves | {self.epoch: self.curves.get(self.epoch, {}) | self.test}
         # A second an epoch: so the axis of relative times shows the epoch too.
-        return [
-            scalars(epoch, dict(zip(map(str, row.index), row, strict=True)), float(epoch))
-            for epoch in points.index.tolist()
-            if len(row := points.loc[epoch].dropna())
-        ]
+        return [scalars(epoch, figures[epoch], float(epoch)) for epoch in sorted(figures)]
+
+
+def _means(figures: list[Figures]) -> Figures:
+    return {tag: fmean(of_draw[tag] for of_draw in figures) for tag in figures[0]}
 
 
 class _Arm(NamedTuple):
@@ -171,17 +180,18 @@ class _Arm(NamedTuple):
 
     def draws(self) -> dict[int, _Draw]:
         """Read its draws from the tables, by seed."""
-        if self.shown.runs is None or self.shown.curves is None:
+        results, cell = self.shown.results, self.jobs[0].cell
+        if results is None:
             return {}
-        cell = self.jobs[0].cell
-        curves = dict(iter(cell.rows_of(self.shown.curves).groupby("seed")))
+        curves: dict[int, dict[int, Figures]] = {}
+        for row in results.of(cell, "curves").to_dict("records"):
+            curves.setdefault(row["seed"], {})[row["epoch"]] = _figures(row)
         draws = {}
-        for row in cell.rows_of(self.shown.runs).to_dict("records"):
-            curve = curves[row["seed"]].set_index("epoch").filter(like="/")
+        for row in results.of(cell, "runs").to_dict("records"):
+            curve = curves[row["seed"]]
             best = self.shown.experiment.checkpoint == "best"
-            epoch = int(curve["val/loss"].argmin()) + 1 if best else len(curve)
-            test = {tag: value for tag, value in row.items() if str(tag).startswith("test/")}
-            draws[int(row["seed"])] = _Draw(curve, pd.Series(test, dtype=float), epoch)
+            epoch = min(curve, key=lambda e: curve[e]["val/loss"]) if best else max(curve)
+            draws[row["seed"]] = _Draw(curve, _figures(row, "test/"), epoch)
         return draws
 
     def settings(self) -> dict[str, Any]:
@@ -191,9 +201,11 @@ class _Arm(NamedTuple):
         given |= {f"normalise {name}": value for name, value in given.pop("normalise").items()}
         given["classes"] = len(run.classes)
         row = self.jobs[0].cell.row()
+        variant = row.pop("variant")
         rest = {k: "none" if v is None else v for k, v in given.items() if k not in row}
         # The first axis of its parallel coordinates has little room for texts.
-        return {"dropout": row["dropout"], "experiment": self.name, **row, **rest}
+        first = {"dropout": row["dropout"], "experiment": self.name}
+        return {**first, **row, "variant": variant, **rest}
 
     def trial(self) -> str:
         """Name it by what varies in its experiment, briefly: TensorBoard shows 16 characters."""
@@ -212,16 +224,13 @@ class _Arm(NamedTuple):
         return " ".join([*parts, cell.options]).strip()
 
 
-def _mean(draws: list[_Draw]) -> _Draw:
-    """Return the mean over draws, at the epochs that all of them have.
-
-    Where draws were stopped, or are best, at different epochs, the test figures stand at the mean
-    of these, rounded.
-    """
-    by_epoch = pd.concat([draw.curves for draw in draws]).groupby(level=0)
-    curves = by_epoch.mean()[by_epoch.size() == len(draws)]
-    test = pd.concat([draw.test for draw in draws], axis=1).mean(axis=1)
-    return _Draw(curves, test, round(sum(draw.epoch for draw in draws) / len(draws)))
+def _figures(row: Mapping[Any, Any], split: str = "") -> Figures:
+    """Return the figures of a table's row, by tag, that it has."""
+    return {
+        tag: value
+        for tag, value in row.items()
+        if "/" in tag and tag.startswith(split) and not math.isnan(value)
+    }
 
 
 def _settings(arms: list[_Arm]) -> list[dict[str, float | str]]:
@@ -246,7 +255,7 @@ def _head(settings: list[dict[str, float | str]], means: list[_Draw]) -> Summary
 
     A figure that some arm lacks is none of them: its parallel coordinates would leave the arm out.
     """
-    tags = [set(mean.points().dropna(axis=1, how="all")) for mean in means]
+    tags = [{*mean.test, *itertools.chain(*mean.curves.values())} for mean in means]
     values = {title: {setting[title] for setting in settings} for title in settings[0]}
     return hparams.hparams_config_pb(
         [hparams.HParam(t, hparams.Discrete(found), t[3:]) for t, found in values.items()],

@@ -2,37 +2,36 @@
 
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import lightning as L
+from dropout_bench.tensorboard.events import FILE, FIRST, records, scalars
 
-from dropout_bench.tensorboard import events
+if TYPE_CHECKING:
+    import lightning as L
 
 
-@dataclass
-class LiveCurves(L.Callback):
-    """Writes the figures of each epoch as it ends, for TensorBoard.
+def live_curves(folder: Path) -> "L.Callback":
+    """Return a callback that writes the figures of each epoch as it ends; its step is the epoch.
 
-    Attributes:
-        folder: where to; made anew.
+    Args:
+        folder: where the event file goes; made anew as the training starts.
     """
+    # Here, since the command line passes this function on and has no need of them.
+    from lightning.pytorch.callbacks import LambdaCallback
 
-    folder: Path
+    def begin(trainer: "L.Trainer", module: "L.LightningModule") -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / FILE).write_bytes(records([FIRST]))
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin the event file."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        (self.folder / events.FILE).write_bytes(events.records([events.FIRST]))
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Append loss and accuracy of training and validation; the step is the epoch, from 1."""
+    def add(trainer: "L.Trainer", module: "L.LightningModule") -> None:
         figures = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
             if name.startswith(("train/", "val/"))
         }
-        event = events.scalars(trainer.current_epoch + 1, figures, time.time())
-        with (self.folder / events.FILE).open("ab") as file:
-            file.write(events.records([event]))
+        with (folder / FILE).open("ab") as file:
+            file.write(records([scalars(trainer.current_epoch + 1, figures, time.time())]))
+
+    return LambdaCallback(on_train_start=begin, on_train_epoch_end=add)

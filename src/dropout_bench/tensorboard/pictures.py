@@ -40,9 +40,11 @@ def _histograms(data: Subset, networks: Mapping[int, MLP]) -> Iterator[Event]:
     images = data.floats(data.train_images[torch.from_numpy(data.split.train[:IMAGES])])
     for epoch, network in sorted(networks.items()):
         outputs = hidden_outputs(network, images)
-        for layer, values in enumerate(zip(network.hidden_weights, outputs, strict=True), start=1):
-            for what, tensor in zip(("weights", "activations"), values, strict=True):
-                shown = histogram(f"{what}/hidden{layer}", tensor.detach(), BINS)
+        for layer, (weight, output) in enumerate(
+            zip(network.hidden_weights, outputs, strict=True), start=1
+        ):
+            for what, values in (("weights", weight.detach()), ("activations", output)):
+                shown = histogram(f"{what}/hidden{layer}", values, BINS)
                 yield Event(step=epoch, summary=shown)
 
 
