@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import experiment, one_run
+from ruamel.yaml import YAML
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import metadata
@@ -23,7 +24,7 @@ from tensorboard.plugins.hparams import metadata
 from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.data.modules import subset_of
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import load_params
+from dropout_bench.params.file import load_params, read_yaml
 from dropout_bench.tensorboard.board import TICKED, Shown, under_way, write_board
 from dropout_bench.tensorboard.events import FILE
 from dropout_bench.tensorboard.live import live_curves
@@ -301,6 +302,17 @@ def test_what_cannot_be_shown_is_told(words: tuple[str, ...], told: str, clone: 
     said = bench(clone, *words, status=1)
     assert told in said
     assert "Traceback" not in said
+
+
+def test_tables_of_other_parameters_are_left_out(clone: Path, tmp_path: Path) -> None:
+    content = read_yaml(clone / "params.yaml")
+    content["experiments"]["mnist-tutorial"]["seeds"] = [0, 99]
+    YAML().dump(content, tmp_path / "params.yaml")
+    for name in ("claims.yaml", "reports"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    said = bench(tmp_path)
+    assert "left out: reports/results/mnist-tutorial/runs.csv: its runs are not those of" in said
+    assert "7 means over seeds, 7 single seeds, 0 under way" in said
 
 
 @pytest.fixture
