@@ -17,7 +17,7 @@ from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features
 from dropout_bench.files import whole_folder
-from dropout_bench.params.experiment import Experiment, Measure
+from dropout_bench.params.experiment import PICTURES, Experiment
 from dropout_bench.params.run import Job, Run
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.store import RunStore, digest_of_code
@@ -28,7 +28,7 @@ CURVES_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss",
 METRICS = [*CURVES_METRICS, "test/ece", "test/brier"]
 _EVALUATION_CODE = (
     "evaluation/metrics.py",
-    "evaluation/measures.py",
+    "quantities/networks.py",
     "evaluation/histograms.py",
 )
 DIGITS = "%.6g"
@@ -68,7 +68,7 @@ def _evaluate(
     source: Source,
     weights: bytes,
     epochs: Mapping[int, bytes],
-    measures: tuple[Measure, ...],
+    measures: tuple[str, ...],
     illustrated: bool,
 ) -> Evaluation:
     # In the worker: torch is loaded there.
@@ -153,7 +153,10 @@ _EVALUATION = TypeAdapter(Evaluation)
 def _kept_as(call: tuple[Any, ...]) -> str:
     """Name an evaluation by all that it depends on, besides what the run's key tells."""
     _, _, weights, by_epoch, *asked = call
-    digest = hashlib.sha256(digest_of_code(*_EVALUATION_CODE).encode())
+    measures, _ = asked
+    own = [name.replace("-", "_") for name in measures if name not in PICTURES]
+    files = [f"quantities/measured/{name}.py" for name in own]
+    digest = hashlib.sha256(digest_of_code(*_EVALUATION_CODE, *files).encode())
     about = [*asked, [version(name) for name in _LIBRARIES]]
     digest.update(json.dumps(about).encode())
     for content in (weights, *by_epoch.values()):

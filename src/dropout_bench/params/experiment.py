@@ -31,24 +31,19 @@ from dropout_bench.params.values import (
     widths_text,
 )
 
-VARIANTS = frozenset(
-    module.name.replace("_", "-")
-    for module in pkgutil.iter_modules([str(Path(__file__).parents[1] / "models" / "variants")])
-)
+
+def _files_of(*room: str) -> frozenset[str]:
+    folder = Path(__file__).parents[1].joinpath(*room)
+    return frozenset(file.name.replace("_", "-") for file in pkgutil.iter_modules([str(folder)]))
+
+
+VARIANTS = _files_of("models", "variants")
 """The MLP variants there are: one module each in ``models/variants``."""
 
-
-Measure = Literal[
-    "masks",
-    "corruption",
-    "activations",
-    "ablation",
-    "gradients",
-    "reliability",
-    "features",
-    "examples",
-]
-"""What an experiment may measure of its trained networks, besides loss and accuracy."""
+PICTURES = frozenset({"features", "examples"})
+MEASURES = _files_of("quantities", "measured") | PICTURES
+"""What can be measured of trained networks: a module each in ``quantities/measured``, and pictures.
+"""
 
 
 def _list_of_widths(value: Any) -> Any:
@@ -115,8 +110,8 @@ class Experiment(Options):
     """passes over the training images"""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)]
     """one run of each cell for each seed; runs of a seed share split, weights and order"""
-    measures: Annotated[tuple[Measure, ...], AfterValidator(unique)] = ()
-    """what is measured of the trained networks besides loss and accuracy"""
+    measures: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
+    """modules of ``src/dropout_bench/quantities/measured``, and the pictures features, examples"""
     checkpoint: Literal["last", "best"] = "last"
     """weights that are evaluated: the last, or those of the lowest validation loss"""
     keep_every_epoch: bool = False
@@ -135,6 +130,14 @@ class Experiment(Options):
         for name in names:
             if name not in VARIANTS:
                 raise ValueError(f'no variant "{name}"; {did_you_mean(name, VARIANTS)}')
+        return names
+
+    @field_validator("measures")
+    @classmethod
+    def _known_measures(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in MEASURES:
+                raise ValueError(f'no measure "{name}"; {did_you_mean(name, MEASURES)}')
         return names
 
     @field_validator("classes")
