@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from dropout_bench.quantities import networks
 from dropout_bench.quantities.quantity import Quantity, Row, measured
-from dropout_bench.streams import Stream, generator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +36,8 @@ def ablation(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     drawn at random.
     """
     import torch
+
+    from dropout_bench.streams import Stream, generator
 
     images, labels = networks.test_set(data)
     first, rest = networks.parts(network)

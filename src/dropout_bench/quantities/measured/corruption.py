@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from dropout_bench.quantities import networks
 from dropout_bench.quantities.quantity import Quantity, Row, measured
-from dropout_bench.streams import Stream, generator
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +54,8 @@ def corruption(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     towards the image's mean by that fraction. The same seed corrupts the same way. Sensitivity
     is the accuracy lost.
     """
+    from dropout_bench.streams import Stream, generator
+
     images, labels = networks.test_set(data)
     clean = networks.accuracy(network(data.floats(images)), labels)
     pixels = images.float() / data.dataset.white
