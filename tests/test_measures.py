@@ -10,12 +10,12 @@ from conftest import one_run
 from sklearn.metrics import confusion_matrix
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from dropout_bench.data.modules import Subset, shifted, subset_of
+from dropout_bench.data.modules import Subset, subset_of
+from dropout_bench.data.shifting import shifted
 from dropout_bench.evaluation.metrics import evaluate
 from dropout_bench.models.base import MLP
 from dropout_bench.params.run import Run
 from dropout_bench.quantities.measured import ablation, corruption, masks, reliability
-from dropout_bench.quantities.networks import hidden_layers
 from dropout_bench.quantities.registry import measure, quantity
 from dropout_bench.streams import Stream, generator
 from dropout_bench.training.result import LAST
@@ -129,7 +129,7 @@ def test_ablation_silences_hidden_units_also_under_input_dropout(
     def accuracy_without(silenced: torch.Tensor) -> float:
         kept = torch.ones(16)
         kept[silenced] = 0
-        handle = hidden_layers(network)[0].register_forward_hook(lambda _, __, out: out * kept)
+        handle = network.hidden_layers()[0].register_forward_hook(lambda _, __, out: out * kept)
         scores = network(images)
         handle.remove()
         return float((scores.argmax(1) == labels).double().mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,16 +25,6 @@ def accuracy(scores: Tensor, labels: Tensor) -> float:
     return float((scores.argmax(1) == labels).double().mean())
 
 
-def hidden_layers(network: MLP) -> list[nn.Module]:
-    """Return the hidden layers, in order."""  # to be replaced by network.hidden_layers()
-    return [layer for name, layer in network.network.named_children() if name.startswith("hidden")]
-
-
-def noise_layers(network: MLP) -> list[Any]:
-    """Return the layers that draw noise."""  # to be replaced by network.noise_layers()
-    return [layer for layer in network.modules() if hasattr(layer, "restart")]
-
-
 def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     """Apply layers in order."""
     for layer in layers:
@@ -45,13 +35,13 @@ def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
 def parts(network: MLP) -> tuple[list[nn.Module], list[nn.Module]]:
     """Return the layers up to the first hidden one, it included, and those after it."""
     layers = list(network.network)
-    after = 1 + layers.index(hidden_layers(network)[0])
+    after = 1 + layers.index(network.hidden_layers()[0])
     return layers[:after], layers[after:]
 
 
 def hidden_outputs(network: MLP, images: Tensor) -> list[Tensor]:
     """Return the outputs of the hidden layers, in order; each (images, units)."""
-    hidden = hidden_layers(network)
+    hidden = network.hidden_layers()
     outputs = []
     x = images
     for layer in network.network:
@@ -63,6 +53,6 @@ def hidden_outputs(network: MLP, images: Tensor) -> list[Tensor]:
 
 def let_noise_in(network: MLP, stream: int) -> None:
     """Have the noise layers, and them alone, act as in training; with another stream."""
-    for layer in noise_layers(network):
-        layer.restart(stream)
+    for layer in network.noise_layers():
+        layer.masks.restart(stream)
         layer.train()

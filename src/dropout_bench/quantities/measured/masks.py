@@ -45,7 +45,7 @@ def masks(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     scaled = networks.through(first, images)
     yield from _prediction(networks.through(rest, scaled).softmax(1), labels, 0)
     networks.let_noise_in(network, stream=0)
-    noisy = bool(networks.noise_layers(network))
+    noisy = bool(network.noise_layers())
     total, activation = torch.zeros(()), 0.0
     for count in range(1, MASKS[-1] + 1):
         if noisy or count == 1:  # without noise every pass is the same
