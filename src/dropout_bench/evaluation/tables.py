@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import ConfigDict, TypeAdapter
 
 from dropout_bench import engine
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features

@@ -33,7 +33,7 @@ _TRAINING_CODE = (
     "numerics.py",
     "streams.py",
     "catalogue.py",
-    "data/idx.py",
+    "data/arrays.py",
     "data/subsets.py",
     "data/modules.py",
     "models/linear.py",
