@@ -91,7 +91,7 @@ DATASETS = {
             arguments={"split": "letters"},
             classes=("N/A", *string.ascii_lowercase),  # label 0 has no images
             train_per_class=(0, *(4800,) * 26),
-            licence="G. Cohen, S. Afshar, J. Tapson, A. van Schaik, 2017, from NIST Special Database 19",
+            licence="G. Cohen, S. Afshar, J. Tapson, A. van Schaik, 2017, from NIST's database 19",
         ),
         Dataset(
             name="digits",

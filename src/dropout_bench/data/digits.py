@@ -1,7 +1,6 @@
 """scikit-learn's digits, in the form of torchvision's datasets."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -14,8 +13,6 @@ class Digits:
         train: the training images, or those for the test.
         download: not used either.
     """
-
-    resources: ClassVar[list[tuple[str, str]]] = []
 
     def __init__(self, root: Path, train: bool = True, download: bool = False) -> None:
         from sklearn.datasets import load_digits

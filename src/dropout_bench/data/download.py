@@ -63,7 +63,7 @@ def download(name: str, raw: Path, say: Callable[[str], None] = print) -> Path:
             with whole_folder(folder) as unfinished:
                 root = unfinished / "torchvision"
                 arrays.save(unfinished, _unpacked(dataset, raw, root, say))
-                shutil.rmtree(root)
+                shutil.rmtree(root, ignore_errors=True)
     except OSError as error:
         raise BenchError(f"{folder}: cannot be made ({error})") from error
     say(f"{dataset.title}: in {folder}")
@@ -75,7 +75,9 @@ def _unpacked(
 ) -> dict[arrays.SplitName, tuple[arrays.Array, arrays.Array]]:
     """Return images and labels of both splits; ``root`` is torchvision's to unpack into."""
     made_by = pkgutil.resolve_name(dataset.made_by)
-    missing = _lay_out(made_by, raw, root / made_by.__name__ / "raw")
+    missing = []
+    if hasattr(made_by, "resources"):  # else it unpacks nothing
+        missing = _lay_out(made_by, raw, root / made_by.__name__ / "raw")
     if missing:
         say(f"{dataset.title}: {', '.join(missing)}: no archive here, mirrors are asked")
     try:
@@ -107,7 +109,7 @@ def _unpacked(
 
 
 def _archives(raw: Path) -> list[Path]:
-    """Folders of archives, by torchvision's names of the datasets; the first that has one gives it."""
+    """List the folders that have archives in folders with the names of torchvision's classes."""
     if named := os.environ.get(ARCHIVES_VARIABLE):
         return [Path(named)]
     return [raw.parent / "archives", Path(__file__).parents[3] / "data" / "archives"]
@@ -119,13 +121,13 @@ def _lay_out(made_by: Any, raw: Path, place: Path) -> list[str]:
     Raises:
         BenchError: one is not what was published. Torchvision would write over it.
     """
+    from torchvision.datasets.utils import check_integrity
+
     one_file = getattr(made_by, "url", None)  # as EMNIST; then `resources` is but inherited
     wanted = [(Path(one_file).name, made_by.md5)] if one_file else made_by.resources
     place.mkdir(parents=True)
     missing = []
     for name, md5 in wanted:
-        from torchvision.datasets.utils import check_integrity  # slow: only where it is needed
-
         places = [folder / made_by.__name__ / name for folder in _archives(raw)]
         found = next((path for path in places if path.exists()), None)
         if found is None:
