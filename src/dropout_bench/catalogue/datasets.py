@@ -43,6 +43,10 @@ class Dataset:
         """The labels that have images."""
         return tuple(label for label, count in enumerate(self.train_per_class) if count)
 
+    def facts(self) -> dict[str, Any]:
+        """Return what a run's bytes depend on, besides the data themselves."""
+        return {"shape": self.shape, "white": self.white}
+
 
 DIGIT_NAMES = tuple(string.digits)
 
