@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from conftest import PER_CLASS, make_dataset
 
 from dropout_bench.data import arrays
-from dropout_bench.data.modules import BATCHES_PER_CHUNK, Subset
+from dropout_bench.data.modules import Subset
 from dropout_bench.data.subsets import reindexed, stratified_split
 from dropout_bench.errors import BenchError
 from dropout_bench.params.values import Normalise
@@ -86,10 +87,15 @@ def test_each_pass_sees_every_image_once_in_a_new_order(raw: Path) -> None:
     assert torch.equal(torch.cat([labels for _, labels in again]), passes[0])
 
 
-def test_a_chunk_holds_so_many_batches(raw: Path) -> None:
+@pytest.mark.parametrize("asked_for", [None, 64])
+def test_a_chunk_holds_as_many_batches_as_the_module_asks_for(
+    asked_for: int | None, raw: Path
+) -> None:
     data = module(raw, batch_size=2)
+    fitted = SimpleNamespace(batches_per_chunk=asked_for)
+    data.trainer = SimpleNamespace(lightning_module=fitted)  # type: ignore[assignment]
     sizes = [len(labels) for _, labels in data.train_dataloader()]
-    assert sizes[0] == 2 * BATCHES_PER_CHUNK
+    assert sizes[0] == 2 * (asked_for or 1)
     assert sum(sizes) == 10 * PER_CLASS["train"]
     assert len(data.train_dataloader()) == len(sizes)
 
