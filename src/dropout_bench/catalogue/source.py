@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1]
 NAME = PACKAGE.name
 
 NOT_DIGESTED = {
+    "",  # the package itself: what it calls is digested
     "_version",  # names the release
     "errors",  # computes nothing: it words what is raised
     "catalogue.datasets",  # of the entries, those that are used are part of a key by their values
@@ -34,6 +35,14 @@ def file_of(module: str) -> Path | None:
         if file.is_file():
             return file
     return None
+
+
+def modules_in(folder: str) -> list[str]:
+    """Name the modules of a folder of the package, those of the folders in it included."""
+    place = PACKAGE / folder.replace(".", "/")
+    files = (file.relative_to(PACKAGE).with_suffix("") for file in place.rglob("*.py"))
+    names = (".".join(file.parts).removesuffix("__init__").removesuffix(".") for file in files)
+    return sorted(names)
 
 
 def text_of(module: str) -> str:
