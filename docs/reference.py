@@ -1,6 +1,6 @@
 """Every key of ``params.yaml`` and ``claims.yaml``, from the schema: ``docs/keys.md``.
 
-``python -m dropout_bench.keys`` prints it; ``make docs`` writes it.
+``python docs/reference.py`` prints it; ``make docs`` writes it.
 """
 
 from typing import Any
