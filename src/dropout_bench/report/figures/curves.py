@@ -35,7 +35,7 @@ def draw(results: Results, colours: Colours) -> Figure:
         return figure
     columns = min(COLUMNS, len(groups))
     bands = -(-len(groups) // columns)
-    figure = Figure(figsize=(9, 0.5 + 3.6 * bands), layout="constrained")
+    figure = Figure(figsize=(9, 0.5 + 3.6 * bands), dpi=130, layout="constrained")
     grid = figure.subplots(2 * bands, columns, squeeze=False)
     for row, metric in enumerate(AXES):
         for place in range(bands * columns):
