@@ -91,6 +91,8 @@ def _value(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "$ref" in field:
         return "see below"
     kind = field.get("type", "")
+    if "prefixItems" in field.get("items", {}):  # pairs of a name and its value
+        return "mapping, by name"
     if kind == "array":
         return f"list of: {_value(field.get('items', {}), definitions)}"
     if kind == "object":

@@ -18,7 +18,8 @@ from test_compare import write_tables
 
 from dropout_bench.analysis.reproduction import Reproduction
 from dropout_bench.analysis.results import Results, read_results
-from dropout_bench.params.experiment import VARIANTS, Experiment
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.variants import VARIANTS
 from dropout_bench.report import figures
 from dropout_bench.report.figures import (
     cells,

@@ -217,11 +217,6 @@ class Experiment(Options):
         return DATASETS[self.dataset]
 
     @property
-    def optimiser_title(self) -> str:
-        """What texts call the optimiser."""
-        return "Adam"
-
-    @property
     def resolved_classes(self) -> tuple[int, ...]:
         """The labels taken from the dataset; their places here are the labels of the subset."""
         return tuple(range(len(self.source.classes))) if self.classes == "all" else self.classes

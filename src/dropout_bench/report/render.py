@@ -19,6 +19,7 @@ from dropout_bench.analysis.reproduction import Reproduction, reproductions
 from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.analysis.statistics import LEVEL
+from dropout_bench.catalogue.optimisers import OPTIMISERS
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report import html, text
@@ -134,6 +135,7 @@ def render(
         left_out=left_out,
         powers=simulated.result(),
         sources=claims.sources,
+        optimisers=OPTIMISERS,
         reproduced=reproduced,
         outside_by_chance=(1 - LEVEL) * len(reproduced),
         accuracy_by_class=accuracy_by_class,

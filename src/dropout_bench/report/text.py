@@ -9,7 +9,7 @@ from dropout_bench.analysis.claims import Check
 from dropout_bench.analysis.effects import Effect
 from dropout_bench.analysis.ledger import Measured
 from dropout_bench.analysis.statistics import Interval
-from dropout_bench.params.options import Options
+from dropout_bench.params.options import Options, chosen
 
 
 def percent(value: float) -> str:
@@ -45,14 +45,9 @@ def span(bounds: tuple[int, int]) -> str:
     return " to ".join(map(str, dict.fromkeys(bounds)))
 
 
-def options(chosen: Options) -> str:
+def options(those: Options) -> str:
     """Write the options that are on: ``max_norm 1.0, learning_rate_decay linear``."""
-    on = {
-        name: value
-        for name, field in Options.model_fields.items()
-        if (value := getattr(chosen, name)) != field.default
-    }
-    return ", ".join(f"{name} {value}" for name, value in on.items()) or "none"
+    return ", ".join(f"{name} {value}" for name, value in chosen(those).items()) or "none"
 
 
 def change(metric: str, difference: Interval, seeds: int) -> str:

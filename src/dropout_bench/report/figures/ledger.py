@@ -26,7 +26,7 @@ def draw(entries: Sequence[Entry]) -> Figure:
     the standard deviation of the differences: right of 0 the claim holds.
     """
     order = by_verdict(entries)
-    figure = Figure(figsize=(7, 0.6 + 0.2 * len(order)), layout="constrained")
+    figure = Figure(figsize=(7, 0.6 + 0.2 * max(3, len(order))), layout="constrained")
     panel = figure.subplots()
     for place, entry in enumerate(order):
         mean, low, high = entry.weakest.towards_the_claim
