@@ -51,7 +51,7 @@ def colours_of(results: Results) -> Colours:
 
 def error(results: Results, label: str) -> float:
     (cell,) = [cell for cell in results.experiment.cells() if cell.label == label]
-    return float(100 * (1 - np.mean(results.values(cell, "test/accuracy"))))
+    return float(100 * (1 - np.mean(results.figures(cell, "test/accuracy"))))
 
 
 def xs(line: Line2D) -> list[float]:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dropout_bench.analysis.ledger import Entry, Verdict
-from dropout_bench.analysis.statistics import EXACT_SEEDS, RESAMPLES, holm_adjusted
+from dropout_bench.analysis.ledger import LedgerEntry, Verdict, decided_by_holm
+from dropout_bench.analysis.statistics import EXACT_SEEDS, RESAMPLES
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class Overview:
         level: level of the verdicts.
     """
 
-    entries: Sequence[Entry]
+    entries: Sequence[LedgerEntry]
     level: float
 
     @property
-    def by_verdict(self) -> dict[Verdict, list[Entry]]:
+    def by_verdict(self) -> dict[Verdict, list[LedgerEntry]]:
         """The entries of each verdict."""
         return {
             verdict: [entry for entry in self.entries if entry.verdict is verdict]
@@ -52,14 +52,10 @@ class Overview:
     @property
     def decided_by_holm(self) -> int:
         """How many of them Holm's correction would leave."""
-        corrected = holm_adjusted([entry.p for entry in self.entries])
-        return sum(
-            p < self.level and entry.verdict is not Verdict.INCONCLUSIVE
-            for p, entry in zip(corrected, self.entries, strict=True)
-        )
+        return decided_by_holm(self.entries, self.level)
 
     @property
-    def opposed(self) -> list[tuple[Entry, Entry]]:
+    def opposed(self) -> list[tuple[LedgerEntry, LedgerEntry]]:
         """Pairs of claims that contradict each other, each pair once."""
         by_name = {entry.name: entry for entry in self.entries}
         pairs = {

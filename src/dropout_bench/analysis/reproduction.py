@@ -56,7 +56,7 @@ def reproductions(results: Results, published: Published) -> list[Reproduction]:
             epoch,
             figure.of,
             value,
-            results.values(cells[figure.cell], figure.metric, epoch),
+            results.figures(cells[figure.cell], figure.metric, epoch=epoch).tolist(),
         )
         for figure in published.figures
         if figure.metric != "seconds"

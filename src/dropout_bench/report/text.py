@@ -10,6 +10,7 @@ from dropout_bench.analysis.effects import Effect
 from dropout_bench.analysis.ledger import Measured
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.params.options import Options, chosen
+from dropout_bench.quantities.registry import quantity
 
 
 def percent(value: float) -> str:
@@ -78,10 +79,9 @@ def sentence(effect: Effect) -> str:
 
 def _unit(check: Check) -> tuple[str, float, int]:
     """Return a check's unit, the factor to it, and its decimals."""
-    fractions = ("corruption/", "sensitivity/", "ablation/", "activations/zeros")
     if check.direction in {"rising", "falling"}:
         return " (Kendall's τ)", 1.0, 2
-    if check.metric.endswith("accuracy") or check.metric.startswith(fractions):
+    if quantity(check.metric).unit == "fraction":
         return " points", 100.0, 2
     return "", 1.0, 3
 

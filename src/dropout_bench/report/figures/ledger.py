@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.ledger import Entry, Verdict
+from dropout_bench.analysis.ledger import LedgerEntry, Verdict
 from dropout_bench.report.figures.style import BLUE, VERMILION, legend
 
 COLOURS = {
@@ -14,12 +14,12 @@ COLOURS = {
 }
 
 
-def by_verdict(entries: Iterable[Entry]) -> list[Entry]:
+def by_verdict(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
     """Sort claims by verdict, then by name."""
     return sorted(entries, key=lambda entry: (list(Verdict).index(entry.verdict), entry.name))
 
 
-def draw(entries: Sequence[Entry]) -> Figure:
+def draw(entries: Sequence[LedgerEntry]) -> Figure:
     """Draw every claim's deciding check, in standard deviations over seeds, on the claim's side.
 
     What is drawn is the distance of the mean from the bound that the claim has to pass, divided by
@@ -29,7 +29,7 @@ def draw(entries: Sequence[Entry]) -> Figure:
     figure = Figure(figsize=(7, 0.6 + 0.2 * max(3, len(order))), layout="constrained")
     panel = figure.subplots()
     for place, entry in enumerate(order):
-        mean, low, high = entry.weakest.towards_the_claim
+        mean, low, high = entry.deciding.towards_the_claim
         colour = COLOURS[entry.verdict]
         panel.plot([low, high], [place] * 2, color=colour, lw=2, label=str(entry.verdict))
         panel.plot(mean, place, "o", color=colour, ms=4)

@@ -15,10 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Figures, Results
+from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Cell
+from dropout_bench.quantities.quantity import Values
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 HUES = (
@@ -104,7 +105,7 @@ def with_bars(panel: Axes, x: Sequence[Any], intervals: Sequence[Interval], **st
     )
 
 
-def percent(values: Figures) -> Interval:
+def percent(values: Values) -> Interval:
     """Return the interval of fractions, in %."""
     return mean_interval((100 * values).tolist())
 
