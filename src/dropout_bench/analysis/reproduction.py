@@ -50,15 +50,10 @@ def reproductions(results: Results, published: Published) -> list[Reproduction]:
     """Set every published figure, but for times, beside ours."""
     cells = {cell.label: cell for cell in results.experiment.cells()}
     return [
-        Reproduction(
-            cells[figure.cell],
-            figure.metric,
-            epoch,
-            figure.of,
-            value,
-            results.figures(cells[figure.cell], figure.metric, epoch=epoch).tolist(),
-        )
+        Reproduction(cell, figure.metric, epoch, figure.of, value, values.tolist())
         for figure in published.figures
         if figure.metric != "seconds"
+        for cell in [cells[figure.cell]]
         for epoch, value in figure.values()
+        for values in [results.figures(cell, figure.metric, epoch=epoch)]
     ]

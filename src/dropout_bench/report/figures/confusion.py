@@ -1,5 +1,7 @@
 """What classes are taken for."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -21,17 +23,12 @@ def draw(results: Results, colours: Colours) -> Figure:
         shares = (100 * images.div(images.sum(axis=1), axis=0)).to_numpy()
         errors = np.where(np.eye(len(labels), dtype=bool), np.nan, shares)
         panel.imshow(errors, cmap="OrRd", vmin=0)
-        for (true, predicted), share in np.ndenumerate(shares):
-            dark = true != predicted and share > 0.6 * np.nanmax(errors)
-            panel.text(
-                predicted,
-                true,
-                f"{share:.1f}",
-                ha="center",
-                va="center",
-                fontsize=8 if len(labels) <= 4 else 5,
-                color="white" if dark else "black",
-            )
+        middle: dict[str, Any] = {"ha": "center", "va": "center"}
+        size = 8 if len(labels) <= 4 else 5
+        for (true, taken), share in np.ndenumerate(shares):
+            dark = true != taken and share > 0.6 * np.nanmax(errors)
+            colour = "white" if dark else "black"
+            panel.text(taken, true, f"{share:.1f}", fontsize=size, color=colour, **middle)
         names = [results.experiment.source.classes[label] for label in labels]
         panel.set_xticks(range(len(labels)), names, rotation=45 if max(map(len, names)) > 2 else 0)
         panel.set_yticks(range(len(labels)), names)

@@ -5,19 +5,11 @@ from matplotlib.figure import Figure
 from dropout_bench.analysis.results import Results
 from dropout_bench.params.run import Cell
 from dropout_bench.params.values import widths_text
+from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, along_axis
-from dropout_bench.report.figures.style import (
-    Colours,
-    error,
-    gain,
-    label_without,
-    legend,
-    panels,
-    with_bars,
-)
 
 
-def draw(results: Results, colours: Colours) -> Figure:
+def draw(results: Results, colours: style.Colours) -> Figure:
     """Draw test error, and what dropout gains, over training-set size or network.
 
     A line for each combination of all else that the experiment varies.
@@ -30,19 +22,16 @@ def draw(results: Results, colours: Colours) -> Figure:
         line = tuple(value for name, value in cell.row().items() if name != axis)
         found.setdefault(line, []).append(cell)
     by_first = {cells[0]: cells for cells in found.values()}
-    figure, axes = panels(2, 8, 3.2)
+    figure, axes = style.panels(2, 8, 3.2)
     for first, look in colours.lines(by_first):
-        x = [
-            c.train_size if by_size else experiment.hidden.index(c.hidden) for c in by_first[first]
-        ]
+        cells = by_first[first]
+        x = [cell.train_size if by_size else experiment.hidden.index(cell.hidden) for cell in cells]
         said = f"{first.train_size} images" if by_size else widths_text(first.hidden)
-        style = look | {"marker": "o", "label": label_without(first, said)}
-        with_bars(axes[0], x, [error(results, cell) for cell in by_first[first]], **style)
-        gains = [gain(results, cell) for cell in by_first[first]]
-        if there := [each for each in gains if each]:
-            with_bars(
-                axes[1], [at for at, each in zip(x, gains, strict=True) if each], there, **style
-            )
+        shown = look | {"marker": "o", "label": style.label_without(first, said)}
+        style.with_bars(axes[0], x, [style.error(results, cell) for cell in cells], **shown)
+        gains = [(at, style.gain(results, cell)) for at, cell in zip(x, cells, strict=True)]
+        if there := [(at, gain) for at, gain in gains if gain]:
+            style.with_bars(axes[1], *zip(*there, strict=True), **shown)
     axes[1].axhline(0, color="black", lw=0.8)
     for panel in axes:
         if by_size:
@@ -58,7 +47,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].yaxis.set_minor_formatter("{x:g}")
     axes[1].set(ylabel="accuracy gained by dropout (points)")
-    legend(figure, 3, axes[0])
+    style.legend(figure, 3, axes[0])
     return figure
 
 

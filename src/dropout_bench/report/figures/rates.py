@@ -1,75 +1,51 @@
 """Error over the dropout rate."""
 
-from typing import NamedTuple
-
 from matplotlib.figure import Figure
 
 from dropout_bench.analysis.results import Results
 from dropout_bench.params.run import Cell
+from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, along_axis
-from dropout_bench.report.figures.style import (
-    DASHES,
-    MARKERS,
-    Colours,
-    error,
-    legend,
-    panels,
-    percent,
-    with_bars,
-)
+from dropout_bench.report.figures.style import Colours
 
 
-class Line(NamedTuple):
-    """What the cells of a line share."""
+def lines(results: Results) -> dict[tuple[str, float, str], list[Cell]]:
+    """Sort cells with one rate for all layers into lines: by variant, rate of the pixels, options.
 
-    variant: str
-    input_dropout: float
-    options: str
-
-
-def lines(results: Results) -> dict[Line, list[Cell]]:
-    """Sort the cells with one rate for all layers into lines, from the one without dropout on."""
-    experiment = results.experiment
-    found: dict[Line, list[Cell]] = {}
-    for cell in experiment.cells():
+    A line begins at the network without dropout; with dropout of the pixels, at its own rate 0.
+    """
+    found: dict[tuple[str, float, str], list[Cell]] = {}
+    for cell in results.experiment.cells():
         if len({*cell.dropout}) == 1 and any((*cell.dropout, cell.input_dropout)):
-            line = Line(cell.variant, cell.input_dropout, cell.options)
-            base = experiment.without_dropout(cell)
-            # With dropout of the pixels a line begins at its own network of rate 0.
+            base = results.experiment.without_dropout(cell)
             start = [base] if base and not cell.input_dropout else []
-            found.setdefault(line, start).append(cell)
+            found.setdefault((cell.variant, cell.input_dropout, cell.options), start).append(cell)
     return {line: sorted(those, key=lambda cell: cell.dropout) for line, those in found.items()}
 
 
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw test error and generalisation gap over the dropout rate of the hidden layers."""
-    figure, axes = panels(2, 8, 3.2)
+    figure, axes = style.panels(2, 8, 3.2)
     found = lines(results)
-    several = {name: len({getattr(line, name) for line in found}) > 1 for name in Line._fields}
-    for place, (line, cells) in enumerate(found.items()):
+    several = [len({*each}) > 1 for each in zip(*found, strict=True)]
+    for place, ((variant, pixels, options), cells) in enumerate(found.items()):
         rates = [cell.dropout[0] for cell in cells]
-        errors = [error(results, cell) for cell in cells]
-        gaps = [percent(results.figures(cell, "gap/accuracy")) for cell in cells]
-        parts = {
-            "variant": line.variant,
-            "input_dropout": f"{100 * line.input_dropout:g} % of the pixels dropped",
-            "options": line.options,
-        }
-        label = ", ".join(part for name, part in parts.items() if several[name])
-        colour = colours(cells[-1]) if several["variant"] else "#777777"
+        errors = [style.error(results, cell) for cell in cells]
+        gaps = [style.percent(results.figures(cell, "gap/accuracy")) for cell in cells]
+        parts = (variant, f"{100 * pixels:g} % of the pixels dropped", options)
+        label = ", ".join(part for part, told in zip(parts, several, strict=True) if told)
+        colour = colours(cells[-1]) if several[0] else "#777777"
+        dash, marker = (each[place % len(each)] for each in (style.DASHES, style.MARKERS))
         for panel, intervals in zip(axes, (errors, gaps), strict=True):
             means = [interval.mean for interval in intervals]
-            style = DASHES[place % len(DASHES)]
-            panel.plot(rates, means, style, color=colour, lw=1.2, label=label)
+            panel.plot(rates, means, dash, color=colour, lw=1.2, label=label)
             for cell, rate, interval in zip(cells, rates, intervals, strict=True):
-                marker = MARKERS[place % len(MARKERS)]
-                with_bars(panel, [rate], [interval], color=colours(cell), marker=marker)
-    axes[0].set(xlabel="dropout rate of the hidden layers", ylabel="test error (%)")
-    axes[1].set(
-        xlabel="dropout rate of the hidden layers", ylabel="training − test accuracy (points)"
-    )
+                style.with_bars(panel, [rate], [interval], color=colours(cell), marker=marker)
+    xlabel = "dropout rate of the hidden layers"
+    axes[0].set(xlabel=xlabel, ylabel="test error (%)")
+    axes[1].set(xlabel=xlabel, ylabel="training − test accuracy (points)")
     if len(found) > 1:
-        legend(figure, 3, axes[0])
+        style.legend(figure, 3, axes[0])
     return figure
 
 
