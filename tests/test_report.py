@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from dropout_bench.analysis.claims import Check, Claim, Claims
 from dropout_bench.analysis.effects import costs, effects
 from dropout_bench.analysis.ledger import judged, of_difference
-from dropout_bench.analysis.overview import Overview
+from dropout_bench.analysis.overview import overview
 from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
@@ -99,20 +99,24 @@ def test_what_is_said_of_the_whole_ledger() -> None:
     } | {f"vague-{n}": sample(vague) for n in range(30)}
     claims = {name: claim for name, (claim, _) in made.items()}
     entries = judged(claims, {name: measured for name, (_, measured) in made.items()}, 0.05)
-    overview = Overview(entries, 0.05)
-    assert {str(verdict): len(those) for verdict, those in overview.by_verdict.items()} == {
+    seen = overview(entries, 0.05)
+    assert seen
+    assert overview([], 0.05) is None
+    assert {str(verdict): len(those) for verdict, those in seen.by_verdict.items()} == {
         "supported": 3, "contradicted": 1, "inconclusive": 30,
     }  # fmt: skip
-    assert overview.seeds == (10, 12)
-    assert overview.smallest_p == 2 / 2**10
-    assert overview.first_step == 0.05 / 34
-    assert overview.smallest_p > overview.first_step
-    assert overview.decided == 4
-    assert overview.decided_by_holm == 1, "12 seeds are enough for it, 10 are not"
-    pairs = [{one.name, other.name} for one, other in overview.opposed]
+    assert seen.seeds == (10, 12)
+    assert seen.smallest_p == 2 / 2**10
+    assert seen.first_step == 0.05 / 34
+    assert seen.smallest_p > seen.first_step
+    assert seen.decided == 4
+    assert seen.decided_by_holm == 1, "12 seeds are enough for it, 10 are not"
+    pairs = [{one.name, other.name} for one, other in seen.opposed]
     assert pairs == [{"zebra", "apple"}, {"mouse", "snail"}], "each once, whoever names it"
     many, measured = sample(list(np.linspace(1.0, 1.1, 15)))
-    assert Overview(judged({"m": many}, {"m": measured}, 0.05), 0.05).smallest_p == 2 / 4001
+    alone = overview(judged({"m": many}, {"m": measured}, 0.05), 0.05)
+    assert alone
+    assert alone.smallest_p == 2 / 4001
 
 
 def test_sentences_say_what_is_clear_and_what_is_not(rendered: Path) -> None:

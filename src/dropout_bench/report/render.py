@@ -14,7 +14,7 @@ import jinja2
 from dropout_bench.analysis.claims import Claims, Published
 from dropout_bench.analysis.effects import Effect, accuracy_by_class, effects
 from dropout_bench.analysis.ledger import Verdict, ledger
-from dropout_bench.analysis.overview import Overview
+from dropout_bench.analysis.overview import overview
 from dropout_bench.analysis.reproduction import Reproduction, reproductions
 from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.analysis.simulation import powers
@@ -131,7 +131,7 @@ def render(
         sections=sections,
         versions={key: value for result in results for key, value in result.versions.items()},
         entries=entries,
-        overview=Overview(entries, claims.level),
+        overview=overview(entries, claims.level),
         left_out=left_out,
         powers=simulated.result(),
         sources=claims.sources,
