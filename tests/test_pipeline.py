@@ -124,6 +124,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("small", "layerwise"):
         bench(root, "evaluate", name)
     assert "report: reports/report.md" in bench(root, "report")
+    assert "times: reports/timings.md" in bench(root, "timings")
     return root
 
 

@@ -112,8 +112,16 @@ COLUMNS = {
 _NO_NUMBERS = {*TEXTS, "metric", "key", "weights"}
 
 
-def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
-    """Read the tables of an experiment, in ``reports/results`` and ``reports/timings``.
+def read_results(
+    reports: Path, name: str, experiment: Experiment, times: Path | None = None
+) -> Results:
+    """Read the tables of an experiment, in ``reports/results``.
+
+    Args:
+        reports: the folder of the report.
+        name: the experiment's name.
+        experiment: its section of ``params.yaml``.
+        times: a folder of times, if these are to be read too.
 
     Raises:
         BenchError: a table is missing, is damaged, or is not of the runs that ``params.yaml`` asks
@@ -123,8 +131,9 @@ def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
     tables = {table: _sound(table, folder / f"{table}.csv", experiment) for table in TABLES}
     if wrong := _incomplete(tables, experiment):
         raise BenchError(f"{folder / wrong}; run: dvc repro")
-    times = reports / "timings" / f"{name}.csv"
-    timings = _sound("timings", times, experiment) if times.is_file() else pd.DataFrame()
+    timings = pd.DataFrame()
+    if times and (path := times / f"{name}.csv").is_file():
+        timings = _sound("timings", path, experiment)
     if not timings.empty:
         by_run = [*experiment.cells()[0].row(), "seed"]
         timings = timings.merge(tables["runs"][by_run], on=by_run)
