@@ -9,8 +9,8 @@ from pathlib import Path
 import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.variants import VARIANTS, counterpart
-from dropout_bench.training.run import device_in_use, train
 from dropout_bench.training.keys import library_versions
+from dropout_bench.training.run import device_in_use, train
 
 SETTINGS = {
     "dataset": "mnist",
