@@ -20,7 +20,7 @@ from dvc.repo import Repo
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.analysis.results import Results, read_results, read_table, read_versions
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.evaluation.tables import DIGITS, Evaluation
 from dropout_bench.params.experiment import Experiment
@@ -239,7 +239,7 @@ def trained_again(root: Path, params: Params, chosen: list[Drawn]) -> Iterator[F
     """
     calls = {}
     for each in chosen:
-        source = Source.of(each.experiment.dataset, root, params.download)
+        source = Source.of(each.experiment.dataset, root)
         calls[each.place] = (each.job, each.experiment, source)
     by_place = {each.place: each for each in chosen}
     committed: dict[str, Results] = {}
