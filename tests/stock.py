@@ -19,12 +19,12 @@ ADVICE = [
 """Lightning's advice, which is about speed or about itself."""
 
 LABELS = torch.arange(320) % 10
-IMAGES = torch.rand(320, 28, 28, generator=torch.Generator().manual_seed(0))
+IMAGES = torch.rand(320, 28, 28, generator=torch.Generator().manual_seed(0)) / 3
 IMAGES[torch.arange(320), 2 * LABELS] = 1.0
 
 
 def trainer(**settings: Any) -> L.Trainer:
-    quiet = {
+    quiet: dict[str, Any] = {
         "accelerator": "cpu",
         "logger": False,
         "enable_checkpointing": False,
