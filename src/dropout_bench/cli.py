@@ -21,7 +21,8 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
-    from dropout_bench.data.sources import Source
+    from dropout_bench.analysis.claims import Claims
+    from dropout_bench.data.download import Source
 
 app = typer.Typer(
     name="dropout-bench",
@@ -85,31 +86,20 @@ def download(
             help=f"Any of: {', '.join(DATASETS)}.", show_default=False, autocompletion=_datasets
         ),
     ],
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say whether it is here or can be had.")
-    ] = False,
 ) -> None:
-    """Get datasets into data/raw, each file checked against its published MD5 sum.
+    """Unpack datasets into data/raw, each archive checked against its published MD5 sum.
 
-    The mirrors stand in params.yaml, section download. A local one comes first: the folder or
-    address in $DROPOUT_BENCH_MIRROR, else the folder in download.local where it exists.
+    The archives of MNIST and Fashion-MNIST come with the project, in data/archives. One that is
+    not there is fetched from torchvision's mirrors. $DROPOUT_BENCH_ARCHIVES names another folder.
     """
-    from dropout_bench.data import idx, sources
+    from dropout_bench.data.download import download as download_dataset
 
-    root, params = _params()
+    root = project_root()
     for name in datasets:
         if name not in DATASETS:
             raise BenchError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
-    settings = params.download.model_copy(update={"local": str(root / params.download.local)})
     for name in datasets:
-        if not check:
-            sources.download(name, root / "data" / "raw", settings, typer.echo)
-            continue
-        try:
-            idx.verified_digest(root / "data" / "raw" / name)
-        except BenchError:
-            sources.reachable(DATASETS[name], settings)
-        typer.echo(f"{DATASETS[name].title}: at hand")
+        download_dataset(name, root / "data" / "raw", typer.echo)
 
 
 @app.command()
@@ -121,14 +111,15 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     """
     root, params = _params()
     settings = params.experiment(experiment)
-    source = _source(root, params, settings)
-    _train(root, experiment, settings, source, root / "reports", scheduler, workers)
+    _claims(root, params)  # one that cannot be tested is told before anything trains
+    source = _source(root, settings)
+    _train(root, experiment, settings, source, scheduler, workers)
 
 
-def _source(root: Path, params: Params, experiment: Experiment) -> "Source":
-    from dropout_bench.data.sources import Source
+def _source(root: Path, experiment: Experiment) -> "Source":
+    from dropout_bench.data.download import Source
 
-    return Source.of(experiment.dataset, root, params.download)
+    return Source.of(experiment.dataset, root)
 
 
 def _train(
@@ -136,7 +127,6 @@ def _train(
     name: str,
     experiment: Experiment,
     source: "Source",
-    reports: Path,
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
@@ -146,7 +136,7 @@ def _train(
 
     store = RunStore(default_store(root))
     times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
-    write_timings(name, times, reports / "timings")
+    write_timings(name, times, root / "timings")
 
 
 @app.command()
@@ -162,7 +152,7 @@ def evaluate(
 
     root, params = _params()
     settings = params.experiment(experiment)
-    source = _source(root, params, settings)
+    source = _source(root, settings)
     store = RunStore(default_store(root))
     results = root / "reports" / "results"
     evaluate_experiment(experiment, settings, root, source, store, results, scheduler, workers)
@@ -172,24 +162,58 @@ def evaluate(
 def report() -> None:
     """Render reports/report.md and its figures from the tables in reports/results/.
 
+    Tables of experiments that params.yaml no longer has are removed first.
+
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
-    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.evaluation.gone import remove_gone
     from dropout_bench.report.render import render
 
     root, params = _params()
+    for gone in remove_gone(root / "reports" / "results", params.experiments):
+        typer.echo(f"removed: {gone}, of no experiment in {Params.file}")
+    claims, left_out = _claims(root, params)
+    for told in left_out:
+        typer.echo(f"left out in this trial: {told}")
+    claims = claims.about(params.experiments)
+    path = render(params.experiments, claims, root / "reports", left_out)
+    typer.echo(f"report: {path}")
+
+
+def _claims(root: Path, params: Params) -> tuple["Claims", list[str]]:
+    """Read claims.yaml; in a trial, leave out what it cannot test, and say why."""
+    from dropout_bench.analysis.claims import load_claims
+
     left_out: list[str] = []
     # In `dvc exp run` the parameters are not those that the claims were written for.
     trial = "DVC_EXP_BASELINE_REV" in os.environ
     claims = load_claims(
         root / "claims.yaml", params.all_experiments, left_out.append if trial else None
     )
-    for told in left_out:
-        typer.echo(f"left out in this trial: {told}")
-    claims = claims.about(params.experiments)
-    path = render(params.experiments, claims, root / "reports", left_out)
-    typer.echo(f"report: {path}")
+    return claims, left_out
+
+
+@app.command()
+def timings() -> None:
+    """Write reports/timings.md from the times that training has left in timings/.
+
+    Times differ from one training to the next, so they are no part of the report: this command
+    alone writes them down.
+    """
+    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.report.timings import report_timings
+
+    root, params = _params()
+    times = root / "timings"
+    claims = load_claims(root / "claims.yaml", params.all_experiments)
+    sections = (("reports", params.experiments), ("reports/paper", params.paper))
+    timed = [
+        each for each in sections if any((times / f"{name}.csv").is_file() for name in each[1])
+    ]
+    for folder, experiments in timed or sections[:1]:
+        path = report_timings(experiments, claims.about(experiments), root / folder, times)
+        typer.echo(f"times: {path}")
 
 
 @app.command()
@@ -213,8 +237,8 @@ def compare(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from dropout_bench.analysis.compare import compare as compared
-    from dropout_bench.analysis.compare import read_state
+    from dropout_bench.compare import compare as compared
+    from dropout_bench.compare import read_state
     from dropout_bench.report.render import comparison
 
     root = project_root()
@@ -308,14 +332,14 @@ def runs(
     from rich.filesize import decimal
     from rich.table import Table
 
-    from dropout_bench.data import idx
+    from dropout_bench.data.arrays import verified_digest
     from dropout_bench.training.store import RunStore, default_store, needed_by
 
     root, params = _params()
     digests = {}
     for name in DATASETS:
         with contextlib.suppress(BenchError):
-            digests[name] = idx.verified_digest(root / "data" / "raw" / name)
+            digests[name] = verified_digest(root / "data" / "raw" / name)
     store = RunStore(default_store(root))
     needs = {entry: needed_by(entry, params.all_experiments, digests) for entry in store.entries()}
     table = Table("key", "needed by", "age", "size", box=None)
@@ -438,7 +462,7 @@ def _apart(
 ) -> None:
     """Run experiments that are no part of the pipeline, and report them by themselves."""
     from dropout_bench.analysis.claims import load_claims
-    from dropout_bench.data import sources
+    from dropout_bench.data.download import download as download_dataset
     from dropout_bench.evaluation.tables import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
@@ -446,9 +470,9 @@ def _apart(
     store = RunStore(default_store(root))
     claims = load_claims(root / "claims.yaml", params.all_experiments).about(experiments)
     for name, experiment in experiments.items():
-        sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
-        source = _source(root, params, experiment)
-        _train(root, name, experiment, source, reports, scheduler, workers)
+        download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
+        source = _source(root, experiment)
+        _train(root, name, experiment, source, scheduler, workers)
         results = reports / "results"
         evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
     path = render(experiments, claims, reports)

@@ -20,7 +20,7 @@ from dvc.repo import Repo
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.analysis.results import Results, read_results, read_table, read_versions
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.evaluation.tables import DIGITS, Evaluation
 from dropout_bench.params.experiment import Experiment
@@ -150,8 +150,7 @@ def _rendered(section: Section, root: Path, params: Params) -> Iterator[Finding]
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "reports"
         try:
-            for folder in ("results", "timings"):
-                shutil.copytree(section.reports / folder, again / folder)
+            shutil.copytree(section.reports / "results", again / "results")
             claims = load_claims(root / "claims.yaml", params.all_experiments)
             render(section.experiments, claims.about(section.experiments), again)
         except (OSError, BenchError) as error:
@@ -167,7 +166,7 @@ def _rendered(section: Section, root: Path, params: Params) -> Iterator[Finding]
 
 def _made(folder: Path) -> list[str]:
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return sorted(str(file) for file in files if file.parts[0] not in {"results", "timings"})
+    return sorted(str(file) for file in files if file.parts[0] != "results")
 
 
 def _differing(reports: Path, again: Path) -> list[str]:
@@ -239,7 +238,7 @@ def trained_again(root: Path, params: Params, chosen: list[Drawn]) -> Iterator[F
     """
     calls = {}
     for each in chosen:
-        source = Source.of(each.experiment.dataset, root, params.download)
+        source = Source.of(each.experiment.dataset, root)
         calls[each.place] = (each.job, each.experiment, source)
     by_place = {each.place: each for each in chosen}
     committed: dict[str, Results] = {}

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.tensorboard.summary import histogram, image, text
 
 from dropout_bench.data.modules import Subset
-from dropout_bench.evaluation.measures import hidden_outputs
 from dropout_bench.models.base import MLP
+from dropout_bench.quantities.networks import hidden_outputs
 from dropout_bench.tensorboard.events import FIRST, records
 
 IMAGES = 1000
