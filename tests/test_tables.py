@@ -13,10 +13,11 @@ import pytest
 from conftest import experiment
 
 from dropout_bench.analysis.claims import Claims
-from dropout_bench.analysis.results import TABLES, read_results, read_table
 from dropout_bench.errors import BenchError
 from dropout_bench.params.file import load_params
 from dropout_bench.report.render import render
+from dropout_bench.tables.read import read_results, read_table
+from dropout_bench.tables.schema import TABLES
 
 PROJECT = Path(__file__).parents[1]
 NAME = "fashion-tutorial"

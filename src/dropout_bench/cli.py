@@ -169,7 +169,7 @@ def evaluate(
 
     This is the only command that reads the test set. Evaluations that the run store has are reused.
     """
-    from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.training.store import RunStore, default_store
 
     root, params = _params()
@@ -407,7 +407,7 @@ def _apart(
     """Run experiments that are no part of the pipeline, and report them by themselves."""
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data import sources
-    from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
 

@@ -70,7 +70,7 @@ class Check(Strict):
     """One thing that a claim says can be measured: a comparison of cells of its experiment."""
 
     metric: str
-    """any figure that :meth:`dropout_bench.analysis.results.Results.figures` knows"""
+    """any figure that :meth:`dropout_bench.tables.read.Results.figures` knows"""
     of: str | Annotated[tuple[str, ...], Field(min_length=3)]
     """label of the cell that is compared; for a trend, all cells in order"""
     direction: Annotated[

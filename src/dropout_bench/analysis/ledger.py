@@ -22,10 +22,10 @@ import numpy as np
 
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.claims import Check, Claim
-from dropout_bench.analysis.results import Figures, Results
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.errors import BenchError
 from dropout_bench.params.run import Cell
+from dropout_bench.tables.read import Figures, Results
 
 
 class Verdict(StrEnum):

@@ -20,11 +20,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dropout_bench.analysis.ledger import Entry, Verdict
-from dropout_bench.analysis.results import Figures, Results
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.params.run import Cell
 from dropout_bench.params.values import rates_text, widths_text
 from dropout_bench.report.tables import Comparison
+from dropout_bench.tables.read import Figures, Results
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"

@@ -9,10 +9,10 @@ import pandas as pd
 
 from dropout_bench.analysis.claims import Check, Published
 from dropout_bench.analysis.ledger import Entry, Measured
-from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
 from dropout_bench.params.options import Options
 from dropout_bench.params.run import Cell
+from dropout_bench.tables.read import Results
 
 
 def percent(value: float) -> str:
