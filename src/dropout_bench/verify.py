@@ -21,7 +21,6 @@ from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
-from dropout_bench.evaluation.stage import evaluated_weights
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.params.run import Job
@@ -29,8 +28,8 @@ from dropout_bench.report.render import render
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.read import Results, read_results, read_table, read_versions
 from dropout_bench.tables.schema import DIGITS
-from dropout_bench.training.result import CURVES, epoch_file
-from dropout_bench.training.store import Identity, library_versions
+from dropout_bench.training.keys import Identity, library_versions
+from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 
 NOT_IN_GIT = ("data/raw/", "runs/", "evaluations/")
 """What a fresh clone lacks."""
@@ -267,7 +266,7 @@ def _again(job: Job, experiment: Experiment, source: Source) -> tuple[str, bytes
     from dropout_bench.training.run import train
 
     raw = source.at_hand()
-    result = train(job.run, raw, None, experiment.keep_every_epoch)
+    result = train(job.run, raw, experiment.keep_every_epoch)
     weights = result.files[evaluated_weights(experiment)]
     epochs = range(1, job.run.epochs + 1) if experiment.keep_every_epoch else ()
     by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}

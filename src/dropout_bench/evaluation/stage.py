@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from dropout_bench import engine
+from dropout_bench.catalogue.source import digest_of
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.pictures import examples, features
@@ -19,19 +20,18 @@ from dropout_bench.params.experiment import Experiment, Measure
 from dropout_bench.params.run import Cell, Job, Run
 from dropout_bench.tables.evaluation import EVALUATION, Evaluation
 from dropout_bench.tables.write import Told, write_tables
-from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
-from dropout_bench.training.store import RunStore, digest_of_code
+from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
+from dropout_bench.training.store import RunStore
 from dropout_bench.training.sweep import read_about, run_folder
 
 FIGURES = "evaluation.json"
 PICTURES = "pictures.tfevents"
-_LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
 _CODE = {
-    FIGURES: ("evaluation/metrics.py", "evaluation/measures.py", "tables/evaluation.py"),
-    PICTURES: ("evaluation/metrics.py", "evaluation/histograms.py"),
+    FIGURES: ("evaluation.metrics",),
+    PICTURES: ("evaluation.metrics", "evaluation.histograms"),
 }
-_ENTERING = {FIGURES: ("numpy", "torchmetrics"), PICTURES: ("numpy", "pillow", "tensorboard")}
-"""Libraries that what is kept depends on, besides those that the run's key tells."""
+_LIBRARIES = {FIGURES: (), PICTURES: ("pillow", "tensorboard")}
+"""Libraries that decide a file's bytes, besides those in the key of the run."""
 
 Files = dict[str, bytes]
 
@@ -212,7 +212,9 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
         curves = [{str(k): float(v) for k, v in row.items()} for row in table.to_dict("records")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
-    least = 1 if run.patience else run.epochs  # early stopping ends it before its time
+    least = (
+        1 if getattr(run, "patience", None) else run.epochs
+    )  # early stopping ends it before its time
     if epochs != list(range(1, len(epochs) + 1)) or not least <= len(epochs) <= run.epochs:
         raise BenchError(f"{path}: damaged (epochs are missing); run: dvc repro")
     return curves
@@ -220,21 +222,16 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
 
 def _kept_as(file: str, run: _Trained, measures: tuple[Measure, ...]) -> str:
     """Name what is kept beside a run by all that it depends on, besides what the key tells."""
-    libraries = [version(library) for library in _ENTERING[file]]
+    libraries = [version(library) for library in _LIBRARIES[file]]
     asked = measures if file == FIGURES else ()
-    about = [digest_of_code(*_CODE[file]), asked, libraries, run.digest]
+    about = [digest_of("evaluation.metrics", _CODE[file]), asked, libraries, run.digest]
     about += [hashlib.sha256(content).hexdigest() for content in run.by_epoch.values()]
     return f"{file}-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]}"
 
 
-def evaluated_weights(experiment: Experiment) -> str:
-    """Name the file of the weights that an experiment evaluates."""
-    return BEST if experiment.checkpoint == "best" else LAST
-
-
 def _versions(trained: Iterable[_Trained]) -> dict[str, str]:
     """Say what the runs were trained and evaluated with; several, where they differ."""
-    found: dict[str, set[str]] = {name: {version(name)} for name in _LIBRARIES}
+    found = {"torchvision": {version("torchvision")}}
     for run in trained:
         for what, value in run.about.items():
             found.setdefault(what, set()).add(value)
