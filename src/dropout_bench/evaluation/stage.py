@@ -26,12 +26,8 @@ from dropout_bench.training.sweep import read_about, run_folder
 
 FIGURES = "evaluation.json"
 PICTURES = "pictures.tfevents"
-_CODE = {
-    FIGURES: ("evaluation.metrics",),
-    PICTURES: ("evaluation.metrics", "evaluation.histograms"),
-}
 _LIBRARIES = {FIGURES: (), PICTURES: ("pillow", "tensorboard")}
-"""Libraries that decide a file's bytes, besides those in the key of the run."""
+"""What decides a file's bytes, besides the libraries in the key of the run."""
 
 Files = dict[str, bytes]
 
@@ -84,54 +80,65 @@ def evaluate_experiment(
         for call, job in jobs.items()
     }
     _check_options(name, jobs, trained)
-    kept = {
-        call: {
-            file: _kept_as(file, trained[call], experiment.measures)
-            for file in (FIGURES, PICTURES)
-            # Histograms and images are large: they are made for one seed a cell.
-            if file == FIGURES or job.run.seed == experiment.seeds[0]
-        }
-        for call, job in jobs.items()
-    }
-    evaluated: dict[str, Files] = {}
-    for call, places in kept.items():
-        key = trained[call].about["key"]
-        found = {file: store.get_beside(key, place) for file, place in places.items()}
-        if all(content is not None for content in found.values()):
-            evaluated[call] = {file: content for file, content in found.items() if content}
-    missing = {
-        call: (job.run, source, *trained[call][2:], experiment.measures, PICTURES in kept[call])
-        for call, job in jobs.items()
-        if call not in evaluated
-    }
-    count = min(worker_count or engine.cores(), len(missing))
-    with engine.Progress(f"evaluate {name}", len(jobs), reused=len(evaluated)) as progress:
-        if missing:
-            with engine.workers("dropout_bench.evaluation.metrics", scheduler, count) as client:
-                for call, outcome in engine.done(client, _evaluate, missing, progress):
-                    if isinstance(outcome, BaseException):
-                        raise BenchError(f"evaluate {name}: {call} failed\n{engine.told(outcome)}")
-                    evaluated[call] = outcome
-                    for file, content in outcome.items():
-                        store.put_beside(trained[call].about["key"], kept[call][file], content)
-    figures = {call: EVALUATION.validate_json(evaluated[call][FIGURES]) for call in jobs}
+    evaluated = _evaluated(name, experiment, trained, source, store, scheduler, worker_count)
     with whole_folder(root / "evaluations" / name) as folder:
         for call, files in evaluated.items():
             (folder / call).mkdir(parents=True)
             for file, content in files.items():
                 (folder / call / file).write_bytes(content)
+    runs = [
+        Told(job, run.about["key"], run.digest, run.curves, EVALUATION.validate_json(figures))
+        for (call, job), run in zip(jobs.items(), trained.values(), strict=True)
+        for figures in [evaluated[call][FIGURES]]
+    ]
+    pictures = [
+        *features(experiment, {run.job: run.evaluation.features for run in runs}),
+        *examples(experiment, {run.job: run.evaluation.predicted for run in runs}, source.raw),
+    ]
     with whole_folder(results / name) as folder:
-        told = [
-            Told(job, run.about["key"], run.digest, run.curves, figures[call])
-            for (call, job), run in zip(jobs.items(), trained.values(), strict=True)
-        ]
-        drawn = {job: figures[call].features for call, job in jobs.items()}
-        predicted = {job: figures[call].predicted for call, job in jobs.items()}
-        pictures = [
-            *features(experiment, drawn),
-            *examples(experiment, predicted, source.raw),
-        ]
-        write_tables(folder, name, experiment, told, pictures, _versions(trained.values()))
+        write_tables(folder, name, experiment, runs, pictures, _versions(trained.values()))
+
+
+def _evaluated(
+    name: str,
+    experiment: Experiment,
+    trained: Mapping[str, _Trained],
+    source: Source,
+    store: RunStore,
+    scheduler: str | None,
+    worker_count: int | None,
+) -> dict[str, Files]:
+    """Return what evaluation gives of each run, from the store where that has it."""
+    found: dict[str, Files] = {}
+    kept: dict[str, dict[str, str]] = {}
+    missing = {}
+    for job in experiment.jobs():
+        run = trained[job.name]
+        # Histograms and images are large: they are made for one seed a cell.
+        illustrated = job.run.seed == experiment.seeds[0]
+        files = (FIGURES, PICTURES) if illustrated else (FIGURES,)
+        kept[job.name] = {file: _kept_as(file, run, experiment.measures) for file in files}
+        contents = {
+            file: content
+            for file, place in kept[job.name].items()
+            if (content := store.get_beside(run.about["key"], place)) is not None
+        }
+        if len(contents) == len(files):
+            found[job.name] = contents
+        else:
+            asked = (experiment.measures, illustrated)
+            missing[job.name] = (job.run, source, run.weights, run.by_epoch, *asked)
+    count = min(worker_count or engine.cores(), len(missing))
+    with engine.Progress(f"evaluate {name}", len(trained), reused=len(found)) as progress:
+        if missing:
+            with engine.workers("dropout_bench.evaluation.metrics", scheduler, count) as client:
+                for call, outcome in engine.done(client, _evaluate, missing, progress):
+                    if isinstance(outcome, BaseException):
+                        raise BenchError(f"evaluate {name}: {call} failed\n{engine.told(outcome)}")
+                    found[call] = outcome
+                    for file, content in outcome.items():
+                        store.put_beside(trained[call].about["key"], kept[call][file], content)
+    return found
 
 
 def _evaluate(
@@ -189,8 +196,8 @@ def _check_options(name: str, jobs: Mapping[str, Job], trained: Mapping[str, _Tr
         if other != cell:
             raise BenchError(
                 f'evaluate {name}: "{cell.label}" has the weights of "{other.label}" at every '
-                f"seed: its options change nothing; in params.yaml change "
-                f"experiments.{name}.with.{cell.options}, or take it out"
+                f"seed: its options change nothing; in params.yaml change with.{cell.options} of "
+                f"{name}, or take it out"
             )
 
 
@@ -222,11 +229,14 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
 
 def _kept_as(file: str, run: _Trained, measures: tuple[Measure, ...]) -> str:
     """Name what is kept beside a run by all that it depends on, besides what the key tells."""
-    libraries = [version(library) for library in _LIBRARIES[file]]
-    asked = measures if file == FIGURES else ()
-    about = [digest_of("evaluation.metrics", _CODE[file]), asked, libraries, run.digest]
-    about += [hashlib.sha256(content).hexdigest() for content in run.by_epoch.values()]
-    return f"{file}-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]}"
+    code = {FIGURES: "evaluation.measures", PICTURES: "evaluation.histograms"}
+    about = [
+        digest_of("evaluation.metrics", code[file]),
+        measures if file == FIGURES else (),
+        [version(library) for library in _LIBRARIES[file]],
+        *(hashlib.sha256(weights).hexdigest() for weights in (run.weights, *run.by_epoch.values())),
+    ]
+    return f"{Path(file).stem}-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]}"
 
 
 def _versions(trained: Iterable[_Trained]) -> dict[str, str]:
