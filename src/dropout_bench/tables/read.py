@@ -241,7 +241,9 @@ def _incomplete(
         return "curves"
     # Bins of confidence that have no image have no figure.
     compared = measures[~measures["metric"].str.startswith("reliability/")]
-    figures = {run: _keys(rows, ["metric", "at"]) for run, rows in compared.groupby(by_run)}
+    figures: dict[tuple[object, ...], set[tuple[object, object]]] = {}
+    for *run, metric, at in _keys(compared, [*by_run, "metric", "at"]):
+        figures.setdefault(tuple(run), set()).add((metric, at))
     asked = {*experiment.measures} - PICTURES
     expected = _keys(runs, by_run) if asked - {"reliability"} else set()
     if (
