@@ -21,7 +21,7 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
-    from dropout_bench.data.sources import Source
+    from dropout_bench.data.download import Source
 
 app = typer.Typer(
     name="dropout-bench",
@@ -85,31 +85,20 @@ def download(
             help=f"Any of: {', '.join(DATASETS)}.", show_default=False, autocompletion=_datasets
         ),
     ],
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say whether it is here or can be had.")
-    ] = False,
 ) -> None:
-    """Get datasets into data/raw, each file checked against its published MD5 sum.
+    """Unpack datasets into data/raw, each archive checked against its published MD5 sum.
 
-    The mirrors stand in params.yaml, section download. A local one comes first: the folder or
-    address in $DROPOUT_BENCH_MIRROR, else the folder in download.local where it exists.
+    The archives of MNIST and Fashion-MNIST come with the project, in data/archives. One that is
+    not there is fetched from torchvision's mirrors. $DROPOUT_BENCH_ARCHIVES names another folder.
     """
-    from dropout_bench.data import idx, sources
+    from dropout_bench.data.download import download as download_dataset
 
-    root, params = _params()
+    root = project_root()
     for name in datasets:
         if name not in DATASETS:
             raise BenchError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
-    settings = params.download.model_copy(update={"local": str(root / params.download.local)})
     for name in datasets:
-        if not check:
-            sources.download(name, root / "data" / "raw", settings, typer.echo)
-            continue
-        try:
-            idx.verified_digest(root / "data" / "raw" / name)
-        except BenchError:
-            sources.reachable(DATASETS[name], settings)
-        typer.echo(f"{DATASETS[name].title}: at hand")
+        download_dataset(name, root / "data" / "raw", typer.echo)
 
 
 @app.command()
@@ -121,14 +110,14 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     """
     root, params = _params()
     settings = params.experiment(experiment)
-    source = _source(root, params, settings)
+    source = _source(root, settings)
     _train(root, experiment, settings, source, root / "reports", scheduler, workers)
 
 
-def _source(root: Path, params: Params, experiment: Experiment) -> "Source":
-    from dropout_bench.data.sources import Source
+def _source(root: Path, experiment: Experiment) -> "Source":
+    from dropout_bench.data.download import Source
 
-    return Source.of(experiment.dataset, root, params.download)
+    return Source.of(experiment.dataset, root)
 
 
 def _train(
@@ -161,7 +150,7 @@ def evaluate(
 
     root, params = _params()
     settings = params.experiment(experiment)
-    source = _source(root, params, settings)
+    source = _source(root, settings)
     store = RunStore(default_store(root))
     results = root / "reports" / "results"
     evaluate_experiment(experiment, settings, root, source, store, results, scheduler, workers)
@@ -307,14 +296,14 @@ def runs(
     from rich.filesize import decimal
     from rich.table import Table
 
-    from dropout_bench.data import idx
+    from dropout_bench.data.arrays import verified_digest
     from dropout_bench.training.store import RunStore, default_store, needed_by
 
     root, params = _params()
     digests = {}
     for name in DATASETS:
         with contextlib.suppress(BenchError):
-            digests[name] = idx.verified_digest(root / "data" / "raw" / name)
+            digests[name] = verified_digest(root / "data" / "raw" / name)
     store = RunStore(default_store(root))
     needs = {entry: needed_by(entry, params.all_experiments, digests) for entry in store.entries()}
     table = Table("key", "needed by", "age", "size", box=None)
@@ -389,7 +378,7 @@ def _apart(
 ) -> None:
     """Run experiments that are no part of the pipeline, and report them by themselves."""
     from dropout_bench.analysis.claims import load_claims
-    from dropout_bench.data import sources
+    from dropout_bench.data.download import download as download_dataset
     from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
@@ -397,8 +386,8 @@ def _apart(
     store = RunStore(default_store(root))
     claims = load_claims(root / "claims.yaml", params.all_experiments).about(experiments)
     for name, experiment in experiments.items():
-        sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
-        source = _source(root, params, experiment)
+        download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
+        source = _source(root, experiment)
         _train(root, name, experiment, source, reports, scheduler, workers)
         results = reports / "results"
         evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)

@@ -19,7 +19,7 @@ from dvc.repo import Repo
 
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
@@ -240,7 +240,7 @@ def trained_again(root: Path, params: Params, chosen: list[Drawn]) -> Iterator[F
     """
     calls = {}
     for each in chosen:
-        source = Source.of(each.experiment.dataset, root, params.download)
+        source = Source.of(each.experiment.dataset, root)
         calls[each.place] = (each.job, each.experiment, source)
     by_place = {each.place: each for each in chosen}
     committed: dict[str, Results] = {}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dropout_bench import engine
 from dropout_bench.catalogue.source import digest_of
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.pictures import examples, features
 from dropout_bench.files import whole_folder

@@ -34,6 +34,14 @@ def modules_of(run: Run) -> tuple[str, ...]:
     return ("training.run", module_of(run.variant), *options)
 
 
+def facts_of(run: Run) -> dict[str, Any]:
+    """Return the entries of the catalogue that a run uses."""
+    return {
+        "dataset": DATASETS[run.dataset].facts(),
+        "optimiser": OPTIMISERS[run.optimiser].facts(),
+    }
+
+
 @dataclass(frozen=True)
 class Identity:
     """All that the bytes of a run depend on: equal identities, equal bytes.
@@ -70,8 +78,7 @@ class Identity:
         """
         return {
             "run": self.run.model_dump(mode="json", exclude_defaults=True),
-            "dataset": DATASETS[self.run.dataset].facts(),
-            "optimiser": OPTIMISERS[self.run.optimiser].facts(),
+            **facts_of(self.run),
             "data": self.data,
             "device": self.device,
             "code": self.code,
