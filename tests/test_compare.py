@@ -13,10 +13,10 @@ from conftest import experiment
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dropout_bench.catalogue.splits import METRICS
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
+from dropout_bench.quantities.derived.columns import CALIBRATION, CURVES
 from dropout_bench.tables import write
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.write import Told
@@ -57,7 +57,7 @@ def write_tables(folder: Path, asked: Experiment, gains: dict[str, float]) -> No
     for job in asked.jobs():
         gain = gains.get(job.cell.label, 0.0)
         accuracy = 0.9 + gain + np.sin(job.run.seed + len(job.cell.label)) / 1000
-        figures = dict.fromkeys(METRICS, 0.5)
+        figures = {entry.name: 0.5 for entry in (*CURVES, *CALIBRATION)}
         figures |= {"test/accuracy": accuracy, "test/loss": round(1 - accuracy, 4)}
         evaluation = Evaluation(1, figures, {}, [[1] * count] * count, [])
         curves = [{"epoch": epoch + 1.0, **figures} for epoch in range(asked.epochs)]

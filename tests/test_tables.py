@@ -13,10 +13,10 @@ import pytest
 from conftest import experiment
 
 from dropout_bench.analysis.claims import Claims
-from dropout_bench.catalogue.splits import METRICS, OF_SPLIT
 from dropout_bench.errors import BenchError
 from dropout_bench.params.file import load_params
 from dropout_bench.params.run import Job
+from dropout_bench.quantities.derived.columns import CURVES
 from dropout_bench.report.render import render
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.read import Results, read_results, read_table
@@ -123,14 +123,16 @@ def rows_of(job: Job, table: pd.DataFrame) -> pd.DataFrame:
 def told_of(job: Job, results: Results) -> Told:
     """What the tables were written from."""
     (run,) = rows_of(job, results.runs).to_dict("records")
-    curves = rows_of(job, results.curves)[["epoch", *OF_SPLIT]].dropna(axis=1)
+    curves = rows_of(job, results.curves)[["epoch", *(entry.name for entry in CURVES)]].dropna(
+        axis=1
+    )
     measured = rows_of(job, results.measures)[["metric", "at", "value"]]
     # The table has the sum over seeds: as if all were the first one's.
     images = job.cell.rows_of(results.confusion)["images"].to_numpy()
     of_first = images.reshape(len(job.run.classes), -1) * (job.run.seed == 0)
     evaluation = Evaluation(
         parameters=run["parameters"],
-        final={metric: run[metric] for metric in METRICS if pd.notna(run[metric])},
+        final={name: run[name] for name in results.metrics},
         by_epoch={},
         confusion=of_first.tolist(),
         measured=list(measured.itertuples(index=False, name=None)),

@@ -13,14 +13,14 @@ from torchmetrics.functional.classification import (
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
-from dropout_bench.evaluation.measures import MEASURES, first_weights
 from dropout_bench.models.base import MLP
-from dropout_bench.params.experiment import Measure
 from dropout_bench.params.run import Run
+from dropout_bench.quantities.registry import measure
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.training.run import load_weights, network_of
 
 CALIBRATION_BINS = 15
+FEATURES = 24
 
 
 def evaluate(
@@ -28,7 +28,7 @@ def evaluate(
     raw: Path,
     weights: bytes,
     epochs: Mapping[int, bytes],
-    measures: tuple[Measure, ...] = (),
+    measures: tuple[str, ...] = (),
     show: Callable[[Subset, Mapping[int, MLP], Tensor, Tensor], object] | None = None,
 ) -> Evaluation:
     """Evaluate a trained run on its training, validation and test images.
@@ -74,15 +74,21 @@ def evaluate(
         final=final,
         by_epoch=by_epoch,
         confusion=confusion.tolist(),
-        measured=[
-            row
-            for name in measures
-            if name in MEASURES
-            for row in MEASURES[name](network, data, run.seed)
-        ],
+        measured=measure(measures, network, data, run.seed),
         predicted=bytes(logits.argmax(1).tolist()) if "examples" in measures else b"",
         features=first_weights(network) if "features" in measures else [],
     )
+
+
+def first_weights(network: MLP) -> list[bytes]:
+    """Draw the weights into the first units of the first hidden layer: a byte a pixel.
+
+    128 is a weight of 0; all units share a scale, on which the largest is 255 or 1. Which units
+    are drawn is not chosen: they are the first in the layer.
+    """
+    weights = network.hidden_weights[0].detach()[:FEATURES]
+    drawn = 128 + 127 * weights / weights.abs().max()
+    return [bytes(row) for row in drawn.round().to(torch.uint8).tolist()]
 
 
 @torch.inference_mode()

@@ -16,7 +16,7 @@ from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.pictures import examples, features
 from dropout_bench.files import whole_folder
-from dropout_bench.params.experiment import Experiment, Measure
+from dropout_bench.params.experiment import PICTURES, Experiment
 from dropout_bench.params.run import Cell, Job, Run
 from dropout_bench.tables.evaluation import EVALUATION, Evaluation
 from dropout_bench.tables.write import Told, write_tables
@@ -25,8 +25,8 @@ from dropout_bench.training.store import RunStore
 from dropout_bench.training.sweep import read_about, run_folder
 
 FIGURES = "evaluation.json"
-PICTURES = "pictures.tfevents"
-_LIBRARIES = {FIGURES: (), PICTURES: ("pillow", "tensorboard")}
+EVENTS = "pictures.tfevents"
+_LIBRARIES = {FIGURES: (), EVENTS: ("pillow", "tensorboard")}
 """What decides a file's bytes, besides the libraries in the key of the run."""
 
 Files = dict[str, bytes]
@@ -116,7 +116,7 @@ def _evaluated(
         run = trained[job.name]
         # Histograms and images are large: they are made for one seed a cell.
         illustrated = job.run.seed == experiment.seeds[0]
-        files = (FIGURES, PICTURES) if illustrated else (FIGURES,)
+        files = (FIGURES, EVENTS) if illustrated else (FIGURES,)
         kept[job.name] = {file: _kept_as(file, run, experiment.measures) for file in files}
         contents = {
             file: content
@@ -146,7 +146,7 @@ def _evaluate(
     source: Source,
     weights: bytes,
     by_epoch: Mapping[int, bytes],
-    measures: tuple[Measure, ...],
+    measures: tuple[str, ...],
     illustrated: bool,
 ) -> Files:
     # In the worker: torch is loaded there.
@@ -166,9 +166,7 @@ def _evaluate(
     show = (lambda *seen: pictures.append(events(*seen))) if illustrated else None
     evaluation = evaluate(run, source.at_hand(), weights, by_epoch, measures, show)
     _check_figures(evaluation)
-    return {FIGURES: EVALUATION.dump_json(evaluation)} | dict(
-        zip([PICTURES], pictures, strict=False)
-    )
+    return {FIGURES: EVALUATION.dump_json(evaluation)} | dict(zip([EVENTS], pictures, strict=False))
 
 
 def _check_figures(evaluation: Evaluation) -> None:
@@ -227,11 +225,21 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
     return curves
 
 
-def _kept_as(file: str, run: _Trained, measures: tuple[Measure, ...]) -> str:
+def modules_for(experiment: Experiment) -> tuple[str, ...]:
+    """Name the modules that evaluate an experiment, besides those that they import."""
+    return ("evaluation.stage", *_measuring(experiment.measures))
+
+
+def _measuring(measures: Iterable[str]) -> list[str]:
+    files = (name.replace("-", "_") for name in measures if name not in PICTURES)
+    return [f"quantities.measured.{file}" for file in files]
+
+
+def _kept_as(file: str, run: _Trained, measures: tuple[str, ...]) -> str:
     """Name what is kept beside a run by all that it depends on, besides what the key tells."""
-    code = {FIGURES: "evaluation.measures", PICTURES: "evaluation.histograms"}
+    own = _measuring(measures) if file == FIGURES else ["evaluation.histograms"]
     about = [
-        digest_of("evaluation.metrics", code[file]),
+        digest_of("evaluation.metrics", *own),
         measures if file == FIGURES else (),
         [version(library) for library in _LIBRARIES[file]],
         *(hashlib.sha256(weights).hexdigest() for weights in (run.weights, *run.by_epoch.values())),

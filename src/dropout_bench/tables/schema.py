@@ -6,16 +6,16 @@ columns in ``KEYS``.
 """
 
 import sys
+from collections.abc import Sequence
 
 import pandera.pandas as pa
 
-from dropout_bench.catalogue.splits import METRICS, OF_SPLIT
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Cell
+from dropout_bench.quantities.derived.columns import CALIBRATION, CURVES
+from dropout_bench.quantities.quantity import Quantity
 
 TABLES = ("runs", "curves", "measures", "confusion", "pictures")
-PICTURES = frozenset({"features", "examples"})
-"""What an experiment may measure that gives pictures, not figures."""
 KEYS = {
     "runs": ("seed",),
     "curves": ("seed", "epoch"),
@@ -28,7 +28,7 @@ DIGITS = "%.6g"
 """How numbers are written: with six digits that count."""
 
 _LARGEST = sys.float_info.max
-_MOST = {"loss": _LARGEST, "accuracy": 1.0, "ece": 1.0, "brier": 2.0}
+_MOST = {"test/ece": 1.0, "test/brier": 2.0}
 _CELL = {
     name: about["type"]
     for name, about in Cell.model_json_schema(mode="serialization")["properties"].items()
@@ -64,12 +64,12 @@ def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
     right = _count(high=len(experiment.seeds), missing=True)
     height, width = experiment.source.shape
 
-    def metrics(names: tuple[str, ...], test: bool) -> dict[str, pa.Column]:
+    def figures(entries: Sequence[Quantity], test: bool) -> dict[str, pa.Column]:
         known = {"train": True, "val": bool(experiment.validation), "test": test}
-        parts = [name.split("/") for name in names]
+        most = {entry.name: 1.0 for entry in entries if entry.unit == "fraction"} | _MOST
         return {
-            f"{split}/{metric}": _number(0, _MOST[metric], missing=not known[split])
-            for split, metric in parts
+            entry.name: _number(0, most.get(entry.name, _LARGEST), missing=not known[entry.split])
+            for entry in entries
         }
 
     epochs = _count(1, experiment.epochs)
@@ -78,11 +78,11 @@ def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
             **run,
             "epochs": epochs,
             "parameters": _count(1),
-            **metrics(METRICS, test=True),
+            **figures((*CURVES, *CALIBRATION), test=True),
             "key": _text("[0-9a-f]{32}"),
             "weights": _text("[0-9a-f]{32}"),
         },
-        "curves": {**run, "epoch": epochs, **metrics(OF_SPLIT, test=experiment.keep_every_epoch)},
+        "curves": {**run, "epoch": epochs, **figures(CURVES, test=experiment.keep_every_epoch)},
         "measures": {
             **cell, "seed": _count(), "metric": _text(".+"), "at": _number(), "value": _number(),
         },

@@ -19,7 +19,6 @@ from safetensors.torch import load, save
 
 from dropout_bench import numerics
 from dropout_bench.catalogue.datasets import DATASETS
-from dropout_bench.catalogue.splits import OF_SPLIT
 from dropout_bench.data.modules import subset_of
 from dropout_bench.models.base import MLP
 from dropout_bench.models.variants import variant_class
@@ -153,8 +152,7 @@ def train(
 
 def _csv(rows: list[dict[str, float]]) -> bytes:
     text = io.StringIO()
-    names = ["epoch", *(name for name in OF_SPLIT if name in rows[0])]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
