@@ -3,14 +3,10 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
@@ -18,12 +14,6 @@ import torch
 from conftest import make_dataset
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from dropout_bench.evaluation.board import log_test_figures
-from dropout_bench.params.file import load_params
-from dropout_bench.training.store import RunStore
-from dropout_bench.training.sweep import restore_logs
 
 SETTINGS = {
     "dataset": "mnist",
@@ -271,75 +261,6 @@ def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:
     assert len(list((root / "run-store").iterdir())) == 2
 
 
-def test_tensorboard_s_events_come_back_where_nothing_was_trained(
-    project: Path, tmp_path: Path
-) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(project, root)
-    shutil.rmtree(root / "logs")
-    experiment = load_params(root / "params.yaml").experiments["small"]
-    for _ in range(2):
-        restore_logs("small", experiment, root, RunStore(root / "run-store"))
-        log_test_figures("small", experiment, root / "logs", root / "reports" / "results")
-    for job in experiment.jobs():
-        folder = root / "logs" / "small" / job.name
-        assert len(list(folder.glob("events.*"))) == 2
-        tags = EventAccumulator(str(folder)).Reload().Tags()["scalars"]
-        assert {"train/loss", "val/accuracy", "test/loss", "test/accuracy"} <= set(tags)
-
-
-@pytest.mark.slow
-def test_tensorboard_shows_curves_hyper_parameters_and_histograms(
-    project: Path, tmp_path: Path
-) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(project, root)
-    command = ["dropout-bench", "tensorboard", "--port", "0", "--load_fast", "false"]
-    server = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
-    try:
-        assert server.stderr is not None
-        lines = iter(server.stderr.readline, "")
-        address = next(m[0] for line in lines if (m := re.search(r"http://[^ ]+", line)))
-
-        def ask(path: str, **data: object) -> Any:
-            body = json.dumps(data).encode() if data else None
-            kind = {"Content-Type": "application/json"}
-            request = Request(f"{address}data/{path}", body, kind)  # noqa: S310
-            with urlopen(request, timeout=30) as answer:  # noqa: S310
-                return json.load(answer)
-
-        first, other = "small/dropout/dropout=0.5/seed=0", "small/dropout/dropout=0.5/seed=1"
-        for _ in range(60):  # it reads the events in the background
-            if {first, other, "layout"} <= set(ask("runs")):
-                break
-            time.sleep(0.5)
-        scalars = ask("plugin/scalars/tags")
-        splits = {f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")}
-        assert splits <= set(scalars[first])
-        for kind, count in (("weights", 2), ("activations", 2)):
-            tags = [tag for tag in ask("plugin/histograms/tags")[first] if tag.startswith(kind)]
-            assert len(tags) == count
-        assert other not in ask("plugin/histograms/tags"), "of one seed a cell"
-        steps = ask(f"plugin/histograms/histograms?run={first}&tag=weights/hidden1")
-        assert [step for _, step, _ in steps] == [0, 1, 2]
-        assert "test/mistakes" in ask("plugin/images/tags")[first]
-        parts = ask("plugin/custom_scalars/layout")["category"]
-        charts = [chart for part in parts for chart in part["chart"]]
-        assert {"tag": ["^val/loss$"]} in [chart.get("multiline") for chart in charts]
-        statuses = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"]
-        wanted = {"startIndex": 0, "sliceSize": 99, "allowedStatuses": statuses, "colParams": []}
-        groups = ask("plugin/hparams/session_groups", experimentName="", **wanted)["sessionGroups"]
-        assert len(groups) == 8
-        for group in groups:
-            assert {"variant", "dropout", "hidden", "seed", "learning_rate"} <= set(
-                group["hparams"]
-            )
-            assert len(group["metricValues"]) == len(splits)
-    finally:
-        server.terminate()
-        server.communicate()
-
-
 RUN = "runs/small/dropout/dropout=0.5/seed=1"
 
 
@@ -410,18 +331,6 @@ def test_a_place_that_cannot_be_written_is_named(
     said = bench(root, *words, status=1)
     assert "Traceback" not in said
     assert place in said
-
-
-@pytest.mark.slow
-def test_an_event_file_cut_short_shows_what_it_has(project: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "logs"
-    shutil.copytree(project / "logs" / RUN.removeprefix("runs/"), folder)
-    (events,) = (f for f in folder.glob("events.*") if not f.name.endswith(".evaluated"))
-    os.truncate(events, events.stat().st_size - 20)
-    for file in folder.glob("*.evaluated"):
-        file.unlink()
-    found = EventAccumulator(str(folder)).Reload()
-    assert "train/loss" in found.Tags()["scalars"]
 
 
 @pytest.mark.slow

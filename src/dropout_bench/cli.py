@@ -106,8 +106,8 @@ def download(
 def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Workers = None) -> None:
     """Train all runs of an experiment and write their weights and curves to runs/.
 
-    Runs that the run store has are reused. Weights, curves and TensorBoard events of each run go
-    to the store as it finishes, so a sweep that is stopped goes on where it was.
+    Runs that the run store has are reused. Weights and curves of each run go to the store as it
+    finishes, so a sweep that is stopped goes on where it was.
     """
     root, params = _params()
     settings = params.experiment(experiment)
@@ -131,11 +131,12 @@ def _train(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
+    from dropout_bench.tensorboard.live import live_curves
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
     store = RunStore(default_store(root))
-    times = sweep(name, experiment, root, source, store, scheduler, workers)
+    times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
     write_timings(name, times, reports / "timings")
 
 
@@ -333,26 +334,74 @@ def runs(
     )
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def tensorboard(context: typer.Context) -> None:
-    """Open TensorBoard on all runs; its own options may follow, such as --port 6007.
+@app.command(context_settings={"ignore_unknown_options": True})
+def tensorboard(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EXPERIMENT] [TENSORBOARD'S OWN OPTIONS]",
+            help="An experiment in params.yaml; then, for example, --port 6007.",
+            show_default=False,
+            autocompletion=_experiments,
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every seed; and without EXPERIMENT every experiment.")
+    ] = False,
+) -> None:
+    """Open TensorBoard on the three tutorials, or on an experiment.
 
-    Curves of a training under way are there as it goes. Runs that were not trained here and now,
-    since the run store or DVC's cache had them, are filled in first, and so are test figures.
+    It shows the first seed of each network and the mean over all seeds, from the tables in
+    reports/, so nothing need be trained here. Curves of a training under way are there as it goes,
+    if its experiment is named.
     """
-    from dropout_bench.evaluation.board import log_test_figures, write_layout
+    from dropout_bench.files import whole_folder
+    from dropout_bench.params.file import read_yaml
+    from dropout_bench.tables.read import read_results
+    from dropout_bench.tensorboard.board import TICKED, Shown, under_way, write_board
 
     root, params = _params()
-    for folder, experiments in (
-        ("reports", params.experiments),
-        ("reports/demo", params.demo),
-        ("reports/paper", params.paper),
-    ):
-        for name, experiment in experiments.items():
-            log_test_figures(name, experiment, root / "logs", root / folder / "results")
-    write_layout(root / "logs")
-    command = Path(sys.executable).with_name("tensorboard")
-    os.execv(command, ["tensorboard", "--logdir", str(root / "logs"), *context.args])  # noqa: S606
+    options = list(words or [])
+    name = options.pop(0) if options and not options[0].startswith("-") else None
+    if name is not None:
+        chosen = {name: params.experiment(name)}
+    elif everything:
+        chosen = params.all_experiments
+    else:
+        published = read_yaml(root / "claims.yaml").get("published") or params.experiments
+        chosen = {name: one for name, one in params.experiments.items() if name in published}
+    shown = {}
+    for each, experiment in chosen.items():
+        reports = root / _reports(params, each)
+        tables, results = reports / "results" / each, None
+        if tables.is_dir():
+            try:
+                results = read_results(reports, each, experiment)
+            except BenchError as error:  # of other parameters, for one: its training is shown
+                typer.echo(f"left out: {error}")
+        live = under_way(root / "logs" / "live" / each, tables / "runs.csv")
+        shown[each] = Shown(experiment, results, root / "evaluations" / each, live)
+    place = root / "logs" / "shown" / (name or ("all" if everything else "tutorials"))
+    with whole_folder(place) as empty:
+        counts = write_board(empty, shown, everything)
+    if not counts.total():
+        raise BenchError(f"{', '.join(chosen)}: no tables and no curves; run: dvc repro")
+    typer.echo(
+        f"tensorboard: {counts['mean']} means over seeds, {counts['seed']} single seeds, "
+        f"{counts['live']} under way"
+    )
+    if counts["mean"] and not counts["seed"]:
+        typer.echo(f"  no single seeds: with them it were over {TICKED} runs; --all shows them")
+    if counts.total() > TICKED:
+        typer.echo(f"  TensorBoard ticks no run by itself beyond {TICKED}: tick those you want")
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(place), *options]
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def _reports(params: Params, name: str) -> str:
+    if name in params.demo:
+        return "reports/demo"
+    return "reports/paper" if name in params.paper else "reports"
 
 
 @app.command()
