@@ -15,6 +15,8 @@ from conftest import make_dataset
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
+from dropout_bench.tables.evaluation import EVALUATION
+
 SETTINGS = {
     "dataset": "mnist",
     "train_size": 200,
@@ -114,6 +116,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("small", "layerwise"):
         bench(root, "evaluate", name)
     assert "report: reports/report.md" in bench(root, "report")
+    assert "times: reports/timings.md" in bench(root, "timings")
     return root
 
 
@@ -216,8 +219,7 @@ def test_training_and_report_do_without_the_test_set(project: Path, tmp_path: Pa
     for name in ("test-images.npy", "test-labels.npy"):
         path = root / "data" / "raw" / "mnist" / name
         os.truncate(path, 8)  # no whole header: reading it would fail
-    from dropout_bench.tables.evaluation import EVALUATION
-from dropout_bench.data.arrays import write_sums
+    from dropout_bench.data.arrays import write_sums
 
     write_sums(root / "data" / "raw" / "mnist")
     bench(root, "train", "small")

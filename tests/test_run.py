@@ -13,15 +13,14 @@ from safetensors.torch import load
 from dropout_bench import numerics
 from dropout_bench.data.modules import subset_of
 from dropout_bench.evaluation.metrics import evaluate
-from dropout_bench.params.experiment import VARIANTS, WITHOUT_DROPOUT
+from dropout_bench.params.variants import VARIANTS, counterpart
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.run import Diverged, load_weights, network_of, train
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS - {"standard"}))
 def test_a_run_repeats_to_the_last_bit(variant: str, raw: Path) -> None:
-    takes_none = variant in WITHOUT_DROPOUT.values()
-    run = one_run(variants=[variant], dropout=[0.0 if takes_none else 0.5])
+    run = one_run(variants=[variant], dropout=[0.5 if counterpart(variant) else 0.0])
     assert run.variant == variant
     first = train(run, raw)
     torch.manual_seed(99)

@@ -113,7 +113,7 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     settings = params.experiment(experiment)
     _claims(root, params)  # one that cannot be tested is told before anything trains
     source = _source(root, settings)
-    _train(root, experiment, settings, source, root / "reports", scheduler, workers)
+    _train(root, experiment, settings, source, scheduler, workers)
 
 
 def _source(root: Path, experiment: Experiment) -> "Source":
@@ -127,7 +127,6 @@ def _train(
     name: str,
     experiment: Experiment,
     source: "Source",
-    reports: Path,
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
@@ -137,7 +136,7 @@ def _train(
 
     store = RunStore(default_store(root))
     times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
-    write_timings(name, times, reports / "timings")
+    write_timings(name, times, root / "timings")
 
 
 @app.command()
@@ -163,12 +162,17 @@ def evaluate(
 def report() -> None:
     """Render reports/report.md and its figures from the tables in reports/results/.
 
+    Tables of experiments that params.yaml no longer has are removed first.
+
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
+    from dropout_bench.evaluation.gone import remove_gone
     from dropout_bench.report.render import render
 
     root, params = _params()
+    for gone in remove_gone(root / "reports" / "results", params.experiments):
+        typer.echo(f"removed: {gone}, of no experiment in {Params.file}")
     claims, left_out = _claims(root, params)
     for told in left_out:
         typer.echo(f"left out in this trial: {told}")
@@ -188,6 +192,28 @@ def _claims(root: Path, params: Params) -> tuple["Claims", list[str]]:
         root / "claims.yaml", params.all_experiments, left_out.append if trial else None
     )
     return claims, left_out
+
+
+@app.command()
+def timings() -> None:
+    """Write reports/timings.md from the times that training has left in timings/.
+
+    Times differ from one training to the next, so they are no part of the report: this command
+    alone writes them down.
+    """
+    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.report.timings import report_timings
+
+    root, params = _params()
+    times = root / "timings"
+    claims = load_claims(root / "claims.yaml", params.all_experiments)
+    sections = (("reports", params.experiments), ("reports/paper", params.paper))
+    timed = [
+        each for each in sections if any((times / f"{name}.csv").is_file() for name in each[1])
+    ]
+    for folder, experiments in timed or sections[:1]:
+        path = report_timings(experiments, claims.about(experiments), root / folder, times)
+        typer.echo(f"times: {path}")
 
 
 @app.command()
@@ -211,8 +237,8 @@ def compare(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from dropout_bench.analysis.compare import compare as compared
-    from dropout_bench.analysis.compare import read_state
+    from dropout_bench.compare import compare as compared
+    from dropout_bench.compare import read_state
     from dropout_bench.report.render import comparison
 
     root = project_root()
@@ -446,7 +472,7 @@ def _apart(
     for name, experiment in experiments.items():
         download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
         source = _source(root, experiment)
-        _train(root, name, experiment, source, reports, scheduler, workers)
+        _train(root, name, experiment, source, scheduler, workers)
         results = reports / "results"
         evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
     path = render(experiments, claims, reports)
