@@ -13,8 +13,8 @@ from dropout_bench.analysis.claims import load_claims
 from dropout_bench.analysis.effects import effects
 from dropout_bench.analysis.ledger import ledger
 from dropout_bench.analysis.reproduction import reproductions
-from dropout_bench.analysis.results import read_results
 from dropout_bench.params.file import load_params
+from dropout_bench.tables.read import read_results
 from dropout_bench.verify import sections
 
 PROJECT = Path(__file__).parents[1]

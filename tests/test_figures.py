@@ -17,7 +17,6 @@ from matplotlib.lines import Line2D
 from test_compare import write_tables
 
 from dropout_bench.analysis.reproduction import Reproduction
-from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.variants import VARIANTS
 from dropout_bench.report import figures
@@ -32,6 +31,7 @@ from dropout_bench.report.figures import (
     rates,
 )
 from dropout_bench.report.figures.style import BLUE, Colours
+from dropout_bench.tables.read import Results, read_results
 
 TWO_OPTIONS: dict[str, Any] = {"with": {"nothing": {}, "decay": {"l2": 0.1}}}
 

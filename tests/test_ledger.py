@@ -18,7 +18,6 @@ from dropout_bench.analysis.ledger import (
     of_difference,
     of_trend,
 )
-from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.simulation import simulate
 from dropout_bench.analysis.statistics import (
     false_discovery_adjusted,
@@ -28,6 +27,7 @@ from dropout_bench.analysis.statistics import (
     trend_p,
 )
 from dropout_bench.errors import BenchError
+from dropout_bench.tables.read import Results
 
 LEVEL = 0.05
 SEEDS = 10

@@ -15,6 +15,8 @@ from conftest import make_dataset
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
+from dropout_bench.tables.evaluation import EVALUATION
+
 SETTINGS = {
     "dataset": "mnist",
     "train_size": 200,
@@ -124,7 +126,7 @@ def test_again_from_scratch_with_another_number_of_workers_gives_the_same_bytes(
     root = write_project(tmp_path / "again", small=SETTINGS)
     bench(root, "train", "small", "--workers", "1")
     bench(root, "evaluate", "small", "--workers", "1")
-    for folder in ("runs", "reports/results"):
+    for folder in ("runs", "evaluations", "reports/results"):
         assert contents(root / folder / "small") == contents(project / folder / "small")
 
 
@@ -158,6 +160,18 @@ def test_a_run_has_its_weights_curves_and_key(project: Path) -> None:
     }
     other = project / "runs" / "layerwise" / "dropout" / "dropout=0.5+0.3" / "seed=1"
     assert not list(other.glob("epoch-*"))
+
+
+def test_an_evaluation_has_its_figures_and_of_one_seed_pictures(project: Path) -> None:
+    folder = project / "evaluations" / "small" / "dropout" / "dropout=0.5"
+    assert set(contents(folder)) == {
+        "seed=0/evaluation.json",
+        "seed=0/pictures.tfevents",
+        "seed=1/evaluation.json",
+    }
+    told = EVALUATION.validate_json((folder / "seed=1" / "evaluation.json").read_bytes())
+    runs = pd.read_csv(project / "reports" / "results" / "small" / "runs.csv")
+    assert told.final["test/loss"] == pytest.approx(runs["test/loss"].iloc[-1], rel=1e-5)
 
 
 def test_tables_are_tidy(project: Path) -> None:
@@ -229,19 +243,31 @@ def test_edits_train_only_what_they_add(project: Path, tmp_path: Path) -> None:
 def test_edits_evaluate_only_what_they_add(project: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
-    before = contents(root / "reports" / "results")
-    assert "0 done, 0 running, 0 failed, 4 reused, of 4" in bench(root, "evaluate", "small")
-    assert contents(root / "reports" / "results") == before
+    before = contents(root / "reports" / "results") | contents(root / "evaluations")
+    shutil.rmtree(root / "evaluations")
+    for name in ("small", "layerwise"):
+        assert "0 done, 0 running, 0 failed, 4 reused, of 4" in bench(root, "evaluate", name)
+    assert contents(root / "reports" / "results") | contents(root / "evaluations") == before
     kept = sorted((root / "run-store").rglob("evaluation-*"))
     damaged = bytearray(kept[0].read_bytes())
     damaged[-9] ^= 1
     kept[0].write_bytes(damaged)
     said = bench(root, "evaluate", "small") + bench(root, "evaluate", "layerwise")
     assert said.count(" 1 done, 0 running, 0 failed, 3 reused, of 4") == 1, "only the damaged one"
-    assert contents(root / "reports" / "results") == before
+    assert contents(root / "reports" / "results") | contents(root / "evaluations") == before
     measuring = SETTINGS | {"measures": ["reliability"]}
     YAML().dump({"experiments": {"small": measuring}}, root / "params.yaml")
     assert "4 done, 0 running, 0 failed, 0 reused, of 4" in bench(root, "evaluate", "small")
+
+
+@pytest.mark.slow
+def test_an_added_rate_is_evaluated_alone(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    more = SETTINGS | {"dropout": [0.0, 0.2, 0.5]}
+    YAML().dump({"experiments": {"small": more}}, root / "params.yaml")
+    bench(root, "train", "small")
+    assert "2 done, 0 running, 0 failed, 4 reused, of 6" in bench(root, "evaluate", "small")
 
 
 def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import metadata
 
-from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.data.modules import subset_of
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import load_params, read_yaml
+from dropout_bench.tables.read import Results, read_results
 from dropout_bench.tensorboard.board import TICKED, Shown, under_way, write_board
 from dropout_bench.tensorboard.events import FILE
 from dropout_bench.tensorboard.live import live_curves

@@ -147,7 +147,7 @@ def evaluate(
 
     This is the only command that reads the test set. Evaluations that the run store has are reused.
     """
-    from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.training.store import RunStore, default_store
 
     root, params = _params()
@@ -381,9 +381,9 @@ def tensorboard(
     reports/, so nothing need be trained here. Curves of a training under way are there as it goes,
     if its experiment is named.
     """
-    from dropout_bench.analysis.results import read_results
     from dropout_bench.files import whole_folder
     from dropout_bench.params.file import read_yaml
+    from dropout_bench.tables.read import read_results
     from dropout_bench.tensorboard.board import TICKED, Shown, under_way, write_board
 
     root, params = _params()
@@ -463,7 +463,7 @@ def _apart(
     """Run experiments that are no part of the pipeline, and report them by themselves."""
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data.download import download as download_dataset
-    from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
 

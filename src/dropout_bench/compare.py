@@ -14,12 +14,12 @@ from dvc.scm import SCMError, resolve_rev
 
 from dropout_bench.analysis.claims import Claims, load_claims
 from dropout_bench.analysis.ledger import LedgerEntry, ledger
-from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, read_yaml
 from dropout_bench.params.run import Cell
+from dropout_bench.tables.read import Results, read_results
 
 METRICS = ("test/accuracy", "test/loss")
 WORKSPACE = "workspace"

@@ -19,18 +19,19 @@ from dvc.repo import Repo
 
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
-from dropout_bench.analysis.results import Results, read_results, read_table, read_versions
 from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
-from dropout_bench.evaluation.tables import DIGITS, Evaluation
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.params.run import Job
 from dropout_bench.report.render import render
+from dropout_bench.tables.evaluation import Evaluation
+from dropout_bench.tables.read import Results, read_results, read_table, read_versions
+from dropout_bench.tables.schema import DIGITS
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 
-NOT_IN_GIT = ("data/raw/", "runs/")
+NOT_IN_GIT = ("data/raw/", "runs/", "evaluations/")
 """What a fresh clone lacks."""
 MISSING = ("deleted", "not in cache")
 """What DVC says of it."""

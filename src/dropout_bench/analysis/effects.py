@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dropout_bench.analysis.claims import Published
-from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.params.run import Cell
+from dropout_bench.tables.read import Results
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ import numpy as np
 
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.claims import LEAST_SEEDS, Check, Claim
-from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.errors import BenchError
 from dropout_bench.params.run import Cell
 from dropout_bench.quantities.quantity import Values
+from dropout_bench.tables.read import Results
 
 
 class Verdict(StrEnum):

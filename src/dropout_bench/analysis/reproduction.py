@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dropout_bench.analysis.claims import Published
-from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import Interval, prediction_interval
 from dropout_bench.params.run import Cell
+from dropout_bench.tables.read import Results
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from dropout_bench.analysis.effects import Effect, accuracy_by_class, effects
 from dropout_bench.analysis.ledger import Verdict, ledger
 from dropout_bench.analysis.overview import overview
 from dropout_bench.analysis.reproduction import Reproduction, reproductions
-from dropout_bench.analysis.results import Results, read_results
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.analysis.statistics import LEVEL
 from dropout_bench.catalogue.optimisers import OPTIMISERS
@@ -27,6 +26,7 @@ from dropout_bench.report.figures import ledger as ledger_figure
 from dropout_bench.report.figures import published as published_figure
 from dropout_bench.report.figures.kind import Kind, draw, file_of, of_experiment, save
 from dropout_bench.report.figures.style import Colours
+from dropout_bench.tables.read import Results, read_results
 
 if TYPE_CHECKING:
     from dropout_bench.compare import Comparison  # it loads DVC

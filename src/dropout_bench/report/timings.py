@@ -7,10 +7,10 @@ from pathlib import Path
 from dropout_bench.analysis.claims import Claims
 from dropout_bench.analysis.effects import costs, timings
 from dropout_bench.analysis.ledger import ledger
-from dropout_bench.analysis.results import read_results
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report.render import layout
+from dropout_bench.tables.read import read_results
 
 TIMINGS = "timings"
 

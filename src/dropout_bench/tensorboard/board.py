@@ -20,10 +20,10 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 )
 from tensorboard.plugins.hparams import summary_v2 as hparams
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
 from dropout_bench.params.values import rates_text, widths_text
+from dropout_bench.tables.read import Results
 from dropout_bench.tensorboard.events import FILE, FIRST, records, scalars
 
 TICKED = 40

@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.report.figures.kind import Kind, measures
 from dropout_bench.report.figures.style import Colours, legend, over_places, panels
+from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: Colours) -> Figure:

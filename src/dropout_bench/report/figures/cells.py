@@ -2,10 +2,10 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.report.figures import curves, rates
 from dropout_bench.report.figures.kind import Kind, along_axis
 from dropout_bench.report.figures.style import Colours, gain, panels, percent
+from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: Colours) -> Figure:

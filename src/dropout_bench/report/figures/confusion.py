@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.report.figures.kind import Kind, measures
 from dropout_bench.report.figures.style import Colours, panels
+from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: Colours) -> Figure:

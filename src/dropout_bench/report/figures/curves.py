@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Cell
 from dropout_bench.report.figures.kind import Kind
 from dropout_bench.report.figures.style import AXES, SPLIT_NAMES, Colours, legend, panels
+from dropout_bench.tables.read import Results
 
 MOST = 5
 """More cells than these are too many for one panel."""

@@ -2,10 +2,10 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.report.figures.features import pictures, side_by_side
 from dropout_bench.report.figures.kind import Kind, measures
 from dropout_bench.report.figures.style import Colours
+from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: Colours) -> Figure:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.params.run import Cell
 from dropout_bench.report.figures.kind import Kind, measures
 from dropout_bench.report.figures.style import Colours
+from dropout_bench.tables.read import Results
 
 
 def pictures(results: Results, cell: Cell, kind: str) -> list[Any]:

@@ -2,11 +2,11 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.params.run import Cell
 from dropout_bench.params.values import widths_text
 from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, along_axis
+from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: style.Colours) -> Figure:

@@ -3,10 +3,10 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.params.values import widths_text
 from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, measures
+from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: style.Colours) -> Figure:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.report.figures.style import STYLE, Colours
+from dropout_bench.tables.read import Results
 
 
 class Kind(NamedTuple):

@@ -2,10 +2,10 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.analysis.statistics import mean_interval
 from dropout_bench.report.figures.kind import Kind, measures
 from dropout_bench.report.figures.style import AXES, Colours, legend, panels, with_bars
+from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: Colours) -> Figure:

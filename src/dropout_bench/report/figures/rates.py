@@ -2,11 +2,11 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.results import Results
 from dropout_bench.params.run import Cell
 from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, along_axis
 from dropout_bench.report.figures.style import Colours
+from dropout_bench.tables.read import Results
 
 
 def lines(results: Results) -> dict[tuple[str, float, str], list[Cell]]:

@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaError, SchemaErrors
 
 from dropout_bench.errors import BenchError, one_line
-from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.experiment import PICTURES, Experiment
 from dropout_bench.params.run import Cell
 from dropout_bench.quantities.quantity import Table, Values
 from dropout_bench.quantities.registry import values
-
-TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options", "kind", "pixels"), str)
-"""Columns that are texts, also where they look like numbers."""
-
-TABLES = ("runs", "curves", "measures", "confusion", "pictures")
+from dropout_bench.tables.schema import TABLES, TEXTS, schemas
 
 
 @dataclass(frozen=True)
@@ -94,24 +91,6 @@ def read_table(path: Path) -> pd.DataFrame:
     return table.fillna({name: "" for name in TEXTS if name in table})
 
 
-_SPLITS = [
-    f"{split}/{metric}" for split in ("train", "val", "test") for metric in ("loss", "accuracy")
-]
-COLUMNS = {
-    "runs": ["seed", "epochs", "parameters", *_SPLITS, "test/ece", "test/brier", "key", "weights"],
-    "curves": ["seed", "epoch", *_SPLITS],
-    "measures": ["seed", "metric", "at", "value"],
-    "confusion": ["true", "predicted", "images"],
-    "pictures": [
-        "kind", "number", "true", "predicted", "right_without", "right_with", "pixels",
-    ],
-    "timings": ["seed", "epochs", "seconds"],
-}  # fmt: skip
-"""The columns of each table, besides those that tell the cell."""
-
-_NO_NUMBERS = {*TEXTS, "metric", "key", "weights"}
-
-
 def read_results(
     reports: Path, name: str, experiment: Experiment, times: Path | None = None
 ) -> Results:
@@ -128,14 +107,22 @@ def read_results(
             for.
     """
     folder = reports / "results" / name
-    tables = {table: _sound(table, folder / f"{table}.csv", experiment) for table in TABLES}
-    if wrong := _incomplete(tables, experiment):
-        raise BenchError(f"{folder / wrong}; run: dvc repro")
+    rules = schemas(experiment)
+    by_run = [*experiment.cells()[0].row(), "seed"]
+    tables = {"runs": _sound(folder / "runs.csv", rules["runs"])}
+    cells = [tuple(cell.row().values()) for cell in experiment.cells()]
+    expected = {(*cell, seed) for cell in cells for seed in experiment.seeds}
+    if _keys(tables["runs"], by_run) != expected:
+        where = folder / "runs.csv"
+        raise BenchError(f"{where}: its runs are not those of params.yaml; run: dvc repro")
+    tables |= {table: _sound(folder / f"{table}.csv", rules[table]) for table in TABLES[1:]}
+    if wrong := _incomplete(tables, experiment, by_run):
+        where = folder / f"{wrong}.csv"
+        raise BenchError(f"{where}: damaged, its rows are not those of the runs; run: dvc repro")
     timings = pd.DataFrame()
     if times and (path := times / f"{name}.csv").is_file():
-        timings = _sound("timings", path, experiment)
+        timings = _sound(path, rules["timings"])
     if not timings.empty:
-        by_run = [*experiment.cells()[0].row(), "seed"]
         timings = timings.merge(tables["runs"][by_run], on=by_run)
         if len(timings) != len(tables["runs"]):  # DVC had no need to train them here
             timings = timings.iloc[:0]
@@ -161,60 +148,53 @@ def read_versions(folder: Path) -> dict[str, str]:
     return {name: str(version) for name, version in versions.items()}
 
 
-def _sound(name: str, path: Path, experiment: Experiment) -> pd.DataFrame:
-    """Read a table that has its columns, and numbers where numbers belong."""
+def _sound(path: Path, rules: pa.DataFrameSchema) -> pd.DataFrame:
+    """Read a table in which every column is there, and holds what it may hold."""
     try:
         table = read_table(path)
     except (OSError, ValueError) as error:
         raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
-    for column in [*experiment.cells()[0].row(), *COLUMNS[name]]:
-        if column not in table:
-            raise BenchError(f"{path}: damaged, it has no column {column}; run: dvc repro")
-        numbers = len(table) == 0 or pd.api.types.is_numeric_dtype(table[column])
-        if column not in _NO_NUMBERS and not numbers:
-            raise BenchError(
-                f"{path}: damaged, {column} is not a number everywhere; run: dvc repro"
-            )
-    return table
+    try:
+        table = rules.validate(table)
+    except (SchemaError, SchemaErrors) as error:
+        first = error.schema_errors[0] if isinstance(error, SchemaErrors) else error
+        raise BenchError(f"{path}: damaged, {one_line(first)}; run: dvc repro") from error
+    whole = [name for name, rule in rules.columns.items() if (rule.metadata or {}).get("whole")]
+    return table.astype(dict.fromkeys(whole, "int64"))
 
 
-def _incomplete(tables: Mapping[str, pd.DataFrame], experiment: Experiment) -> str:
-    """Say which table does not have the rows that it should have; "" if all have them."""
-    cells = experiment.cells()
-    by_cell = list(cells[0].row())
-    by_run = [*by_cell, "seed"]
-    expected = {(*cell.row().values(), seed) for cell in cells for seed in experiment.seeds}
+def _keys(table: pd.DataFrame, columns: list[str]) -> set[tuple[object, ...]]:
+    return set(table[columns].itertuples(index=False, name=None))
 
-    runs, curves, measures = (tables[name] for name in ("runs", "curves", "measures"))
-    found = list(runs[by_run].itertuples(index=False, name=None))
-    if set(found) != expected or len(found) != len(expected):
-        return "runs.csv: its runs are not those of params.yaml"
-    figures = [name for name in COLUMNS["runs"] if name.startswith(("train/", "test/"))]
-    if not np.isfinite(runs[figures].to_numpy(dtype=float)).all():
-        return "runs.csv: damaged, a figure is missing"
-    epochs = dict(zip(found, runs["epochs"], strict=True))
-    seen = {run: rows.tolist() for run, rows in curves.groupby(by_run)["epoch"]}
-    if seen != {run: list(range(1, int(count) + 1)) for run, count in epochs.items()}:
-        return "curves.csv: damaged, its epochs are not those of the runs"
+
+def _incomplete(
+    tables: Mapping[str, pd.DataFrame], experiment: Experiment, by_run: list[str]
+) -> str:
+    """Name a table that does not have the rows that belong to its runs; "" if all have them.
+
+    That no row is there twice is known already.
+    """
+    runs, measures, by_cell = tables["runs"], tables["measures"], by_run[:-1]
+    cells = _keys(runs, by_cell)
+    epochs = runs[[*by_run, "epochs"]].itertuples(index=False, name=None)
+    curves = {(*run, epoch) for *run, count in epochs for epoch in range(1, count + 1)}
+    if _keys(tables["curves"], [*by_run, "epoch"]) != curves:
+        return "curves"
     # Bins of confidence that have no image have no figure.
-    for _, rows in measures[~measures["metric"].str.startswith("reliability/")].groupby(by_cell):
-        of_seed = [
-            list(zip(part["metric"], part["at"], strict=True)) for _, part in rows.groupby("seed")
-        ]
-        if len(of_seed) != len(experiment.seeds) or any(one != of_seed[0] for one in of_seed):
-            return "measures.csv: damaged, runs of a cell have different figures"
-    if bool(len(measures)) != bool({*experiment.measures} - {"features", "examples"}):
-        return "measures.csv: damaged, figures are missing"
-    labels = {*experiment.resolved_classes}
-    confusion = tables["confusion"]
-    if len(confusion) != len(cells) * len(labels) ** 2 or not {*confusion["true"]} <= labels:
-        return "confusion.csv: damaged, rows are missing"
-    pictures = tables["pictures"]
-    if not pictures["pixels"].str.fullmatch(_pixels(experiment)).all():
-        return "pictures.csv: damaged, a picture has not the pixels of an image"
-    return ""
-
-
-def _pixels(experiment: Experiment) -> str:
-    height, width = experiment.source.shape
-    return f"[0-9a-f]{{{2 * height * width}}}"
+    compared = measures[~measures["metric"].str.startswith("reliability/")]
+    figures: dict[tuple[object, ...], set[tuple[object, object]]] = {}
+    for *run, metric, at in _keys(compared, [*by_run, "metric", "at"]):
+        figures.setdefault(tuple(run), set()).add((metric, at))
+    asked = {*experiment.measures} - PICTURES
+    expected = _keys(runs, by_run) if asked - {"reliability"} else set()
+    if (
+        bool(asked) == measures.empty
+        or figures.keys() != expected
+        or any(figures[run] != figures[*run[:-1], experiment.seeds[0]] for run in expected)
+    ):
+        return "measures"
+    labels = experiment.resolved_classes
+    pairs = {(*cell, true, taken) for cell in cells for true in labels for taken in labels}
+    if _keys(tables["confusion"], [*by_cell, "true", "predicted"]) != pairs:
+        return "confusion"
+    return "" if _keys(tables["pictures"], by_cell) <= cells else "pictures"
