@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import one_run
-from lightning.fabric.accelerators import MPSAccelerator
+from lightning.fabric.accelerators.mps import MPSAccelerator
 from lightning.pytorch.accelerators import CPUAccelerator
 from safetensors.torch import load
 
