@@ -10,8 +10,8 @@ from test_pipeline import bench
 
 PROJECT = Path(__file__).parents[1]
 COMMANDS = (
-    "download", "train", "evaluate", "report", "compare", "verify", "runs", "tensorboard", "demo",
-    "paper",
+    "download", "train", "evaluate", "report", "timings", "compare", "verify", "runs",
+    "tensorboard", "demo", "paper",
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def reports(tmp_path: Path) -> Path:
 
 
 def test_the_committed_tables_can_be_read(reports: Path) -> None:
-    results = read_results(reports, NAME, EXPERIMENT)
+    results = read_results(reports, NAME, EXPERIMENT, reports / "timings")
     assert len(results.runs) == len(EXPERIMENT.jobs())
     assert len(results.timings) == len(EXPERIMENT.jobs())
     assert results.name == NAME
@@ -86,7 +86,7 @@ def test_a_table_with_a_field_that_cannot_be_is_refused(
 
 
 def test_figures_of_a_curve_and_of_times(reports: Path) -> None:
-    results = read_results(reports, NAME, EXPERIMENT)
+    results = read_results(reports, NAME, EXPERIMENT, reports / "timings")
     cell = EXPERIMENT.cells()[1]
     swings, seconds = [], []
     for seed in EXPERIMENT.seeds:
@@ -174,9 +174,9 @@ def test_tables_of_other_parameters_are_refused(reports: Path) -> None:
 def test_times_of_other_runs_do_not_count(reports: Path) -> None:
     path = reports / "timings" / f"{NAME}.csv"
     path.write_text(lose_row(path.read_text()))
-    assert read_results(reports, NAME, EXPERIMENT).timings.empty
+    assert read_results(reports, NAME, EXPERIMENT, path.parent).timings.empty
     path.unlink()
-    assert read_results(reports, NAME, EXPERIMENT).timings.empty
+    assert read_results(reports, NAME, EXPERIMENT, path.parent).timings.empty
 
 
 def spoil(text: str, chance: random.Random) -> str:

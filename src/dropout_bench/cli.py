@@ -21,6 +21,7 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
+    from dropout_bench.analysis.claims import Claims
     from dropout_bench.data.download import Source
 
 app = typer.Typer(
@@ -110,8 +111,9 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     """
     root, params = _params()
     settings = params.experiment(experiment)
+    _claims(root, params)  # one that cannot be tested is told before anything trains
     source = _source(root, settings)
-    _train(root, experiment, settings, source, root / "reports", scheduler, workers)
+    _train(root, experiment, settings, source, scheduler, workers)
 
 
 def _source(root: Path, experiment: Experiment) -> "Source":
@@ -125,7 +127,6 @@ def _train(
     name: str,
     experiment: Experiment,
     source: "Source",
-    reports: Path,
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
@@ -134,7 +135,7 @@ def _train(
 
     store = RunStore(default_store(root))
     times = sweep(name, experiment, root, source, store, scheduler, workers)
-    write_timings(name, times, reports / "timings")
+    write_timings(name, times, root / "timings")
 
 
 @app.command()
@@ -160,24 +161,58 @@ def evaluate(
 def report() -> None:
     """Render reports/report.md and its figures from the tables in reports/results/.
 
+    Tables of experiments that params.yaml no longer has are removed first.
+
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
-    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.evaluation.gone import remove_gone
     from dropout_bench.report.render import render
 
     root, params = _params()
+    for gone in remove_gone(root / "reports" / "results", params.experiments):
+        typer.echo(f"removed: {gone}, of no experiment in {Params.file}")
+    claims, left_out = _claims(root, params)
+    for told in left_out:
+        typer.echo(f"left out in this trial: {told}")
+    claims = claims.about(params.experiments)
+    path = render(params.experiments, claims, root / "reports", left_out)
+    typer.echo(f"report: {path}")
+
+
+def _claims(root: Path, params: Params) -> tuple["Claims", list[str]]:
+    """Read claims.yaml; in a trial, leave out what it cannot test, and say why."""
+    from dropout_bench.analysis.claims import load_claims
+
     left_out: list[str] = []
     # In `dvc exp run` the parameters are not those that the claims were written for.
     trial = "DVC_EXP_BASELINE_REV" in os.environ
     claims = load_claims(
         root / "claims.yaml", params.all_experiments, left_out.append if trial else None
     )
-    for told in left_out:
-        typer.echo(f"left out in this trial: {told}")
-    claims = claims.about(params.experiments)
-    path = render(params.experiments, claims, root / "reports", left_out)
-    typer.echo(f"report: {path}")
+    return claims, left_out
+
+
+@app.command()
+def timings() -> None:
+    """Write reports/timings.md from the times that training has left in timings/.
+
+    Times differ from one training to the next, so they are no part of the report: this command
+    alone writes them down.
+    """
+    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.report.timings import report_timings
+
+    root, params = _params()
+    times = root / "timings"
+    claims = load_claims(root / "claims.yaml", params.all_experiments)
+    sections = (("reports", params.experiments), ("reports/paper", params.paper))
+    timed = [
+        each for each in sections if any((times / f"{name}.csv").is_file() for name in each[1])
+    ]
+    for folder, experiments in timed or sections[:1]:
+        path = report_timings(experiments, claims.about(experiments), root / folder, times)
+        typer.echo(f"times: {path}")
 
 
 @app.command()
@@ -201,8 +236,8 @@ def compare(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from dropout_bench.analysis.compare import compare as compared
-    from dropout_bench.analysis.compare import read_state
+    from dropout_bench.compare import compare as compared
+    from dropout_bench.compare import read_state
     from dropout_bench.report.render import comparison
 
     root = project_root()
@@ -388,7 +423,7 @@ def _apart(
     for name, experiment in experiments.items():
         download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
         source = _source(root, experiment)
-        _train(root, name, experiment, source, reports, scheduler, workers)
+        _train(root, name, experiment, source, scheduler, workers)
         results = reports / "results"
         evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
     path = render(experiments, claims, reports)

@@ -150,8 +150,7 @@ def _rendered(section: Section, root: Path, params: Params) -> Iterator[Finding]
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "reports"
         try:
-            for folder in ("results", "timings"):
-                shutil.copytree(section.reports / folder, again / folder)
+            shutil.copytree(section.reports / "results", again / "results")
             claims = load_claims(root / "claims.yaml", params.all_experiments)
             render(section.experiments, claims.about(section.experiments), again)
         except (OSError, BenchError) as error:
@@ -167,7 +166,7 @@ def _rendered(section: Section, root: Path, params: Params) -> Iterator[Finding]
 
 def _made(folder: Path) -> list[str]:
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return sorted(str(file) for file in files if file.parts[0] not in {"results", "timings"})
+    return sorted(str(file) for file in files if file.parts[0] != "results")
 
 
 def _differing(reports: Path, again: Path) -> list[str]:

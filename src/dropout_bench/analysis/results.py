@@ -1,26 +1,24 @@
-"""The tables of an experiment, and every figure of a run that can be read from them."""
+"""The tables of an experiment, and the quantities that are read from them."""
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Cell
+from dropout_bench.quantities.quantity import Table, Values
+from dropout_bench.quantities.registry import values
 
 TEXTS = dict.fromkeys(("variant", "dropout", "hidden", "options", "kind", "pixels"), str)
 """Columns that are texts, also where they look like numbers."""
 
 TABLES = ("runs", "curves", "measures", "confusion", "pictures")
-
-Figures = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Results:
         experiment: its section of ``params.yaml``.
         runs: a row a run.
         curves: a row a run and epoch.
-        measures: a row a run, metric and place; see :mod:`dropout_bench.evaluation.measures`.
+        measures: a row a run, metric and place; see :mod:`dropout_bench.quantities.measured`.
         confusion: a row a cell, true class and predicted class.
         pictures: a row a picture; see :mod:`dropout_bench.evaluation.pictures`.
         versions: what it was computed with.
@@ -62,9 +60,7 @@ class Results:
             if len(table)
         }
 
-    def of(
-        self, cell: Cell, table: Literal["runs", "curves", "measures", "timings"]
-    ) -> pd.DataFrame:
+    def of(self, cell: Cell, table: Table) -> pd.DataFrame:
         """Return a cell's rows of a table, by seed."""
         nothing: pd.DataFrame = getattr(self, table).iloc[:0]
         return self._rows.get(table, {}).get(tuple(cell.row().values()), nothing)
@@ -75,84 +71,21 @@ class Results:
         names = map(str, self.runs.columns)
         return [name for name in names if "/" in name and self.runs[name].notna().any()]
 
-    def values(self, cell: Cell, metric: str, epoch: int | None = None) -> Sequence[float]:
-        """Return a metric of a cell at each seed: of the evaluated weights, or at an epoch."""
-        rows = self.of(cell, "runs" if epoch is None else "curves")
-        if epoch is not None:
-            rows = rows[rows["epoch"] == epoch]
-        values: list[float] = rows[metric].astype(float).tolist()
-        return values
-
     def figures(
         self, cell: Cell, metric: str, at: float | None = None, epoch: int | None = None
-    ) -> Figures:
-        """Return any figure of a cell at each seed.
+    ) -> Values:
+        """Return a quantity of a cell at each seed.
 
         Args:
             cell: the cell.
-            metric: one of
-
-                - a column of ``runs.csv``, such as ``test/accuracy``; with ``epoch``, of
-                  ``curves.csv``;
-                - ``gap/loss`` (test − training) or ``gap/accuracy`` (training − test): the
-                  generalisation gap, both in evaluation mode;
-                - ``swing/val/loss`` and the like: standard deviation of the steps from one epoch to
-                  the next, over the second half of the epochs;
-                - ``deviation/test/loss`` and the like: distance from the mean over seeds;
-                - ``epochs-to/train/loss`` and the like: epochs until the curve is at ``at`` or
-                  below, between epochs by a straight line; one more than there are if it never is;
-                - ``log-seconds``: natural logarithm of the seconds per epoch;
-                - a metric of ``measures.csv``, such as ``masks/accuracy``, with ``at``.
-            at: place of a measure, or level to reach.
+            metric: name of the quantity; see :mod:`dropout_bench.quantities`.
+            at: its place.
             epoch: epoch of a curve, from 1.
 
         Raises:
-            KeyError: there is no such figure.
+            BenchError: there is no such quantity, or the tables do not have it at every seed.
         """
-        kind, _, rest = metric.partition("/")
-        if kind == "gap":
-            sign = 1.0 if rest == "loss" else -1.0
-            test, train = (self.figures(cell, f"{split}/{rest}") for split in ("test", "train"))
-            gap: Figures = sign * (test - train)
-            return gap
-        if kind == "deviation":
-            values = self.figures(cell, rest)
-            deviation: Figures = np.abs(values - values.mean())
-            return deviation
-        if kind in {"swing", "epochs-to"}:
-            curves = [
-                rows.sort_values("epoch")[rest].to_numpy(dtype=float)
-                for _, rows in self.of(cell, "curves").groupby("seed")
-            ]
-            if kind == "swing":
-                return np.array([np.diff(curve[len(curve) // 2 :]).std(ddof=1) for curve in curves])
-            return np.array(
-                [_epochs_to(curve, at if at is not None else np.nan) for curve in curves]
-            )
-        if metric == "log-seconds":
-            rows = self.of(cell, "timings")
-            logarithms: Figures = np.log((rows["seconds"] / rows["epochs"]).to_numpy(dtype=float))
-            return logarithms
-        if metric in self.runs:
-            return np.array(self.values(cell, metric, epoch))
-        rows = self.of(cell, "measures")
-        rows = rows[
-            (rows["metric"] == metric) & np.isclose(rows["at"], np.nan if at is None else at)
-        ]
-        if len(rows) != len(self.experiment.seeds):
-            raise KeyError(metric)
-        return rows["value"].to_numpy(dtype=float)
-
-
-def _epochs_to(curve: Figures, level: float) -> float:
-    below = np.flatnonzero(curve <= level)
-    if not len(below):
-        return float(len(curve) + 1)
-    first = int(below[0])
-    if first == 0:
-        return 1.0
-    before, after = curve[first - 1], curve[first]
-    return float(first + (before - level) / (before - after))
+        return values(metric, functools.partial(self.of, cell), at, epoch)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -179,8 +112,16 @@ COLUMNS = {
 _NO_NUMBERS = {*TEXTS, "metric", "key", "weights"}
 
 
-def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
-    """Read the tables of an experiment, in ``reports/results`` and ``reports/timings``.
+def read_results(
+    reports: Path, name: str, experiment: Experiment, times: Path | None = None
+) -> Results:
+    """Read the tables of an experiment, in ``reports/results``.
+
+    Args:
+        reports: the folder of the report.
+        name: the experiment's name.
+        experiment: its section of ``params.yaml``.
+        times: a folder of times, if these are to be read too.
 
     Raises:
         BenchError: a table is missing, is damaged, or is not of the runs that ``params.yaml`` asks
@@ -190,8 +131,9 @@ def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
     tables = {table: _sound(table, folder / f"{table}.csv", experiment) for table in TABLES}
     if wrong := _incomplete(tables, experiment):
         raise BenchError(f"{folder / wrong}; run: dvc repro")
-    times = reports / "timings" / f"{name}.csv"
-    timings = _sound("timings", times, experiment) if times.is_file() else pd.DataFrame()
+    timings = pd.DataFrame()
+    if times and (path := times / f"{name}.csv").is_file():
+        timings = _sound("timings", path, experiment)
     if not timings.empty:
         by_run = [*experiment.cells()[0].row(), "seed"]
         timings = timings.merge(tables["runs"][by_run], on=by_run)

@@ -14,14 +14,14 @@ from torchmetrics.functional.classification import (
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
 from dropout_bench.evaluation.histograms import events
-from dropout_bench.evaluation.measures import MEASURES, first_weights
 from dropout_bench.evaluation.tables import Evaluation
 from dropout_bench.models.base import MLP
-from dropout_bench.params.experiment import Measure
 from dropout_bench.params.run import Run
+from dropout_bench.quantities.registry import measure
 from dropout_bench.training.run import load_weights, network_of
 
 CALIBRATION_BINS = 15
+FEATURES = 24
 
 
 def evaluate(
@@ -29,7 +29,7 @@ def evaluate(
     raw: Path,
     weights: bytes,
     epochs: Mapping[int, bytes],
-    measures: tuple[Measure, ...] = (),
+    measures: tuple[str, ...] = (),
     illustrated: bool = False,
 ) -> Evaluation:
     """Evaluate a trained run on its training, validation and test images.
@@ -72,16 +72,22 @@ def evaluate(
         final=final,
         by_epoch=by_epoch,
         confusion=confusion.tolist(),
-        measured=[
-            row
-            for name in measures
-            if name in MEASURES
-            for row in MEASURES[name](network, data, run.seed)
-        ],
+        measured=measure(measures, network, data, run.seed),
         predicted=bytes(logits.argmax(1).tolist()) if "examples" in measures else b"",
         events=events(data, networks, logits, labels) if illustrated else b"",
         features=first_weights(network) if "features" in measures else [],
     )
+
+
+def first_weights(network: MLP) -> list[bytes]:
+    """Draw the weights into the first units of the first hidden layer: a byte a pixel.
+
+    128 is a weight of 0; all units share a scale, on which the largest is 255 or 1. Which units
+    are drawn is not chosen: they are the first in the layer.
+    """
+    weights = network.hidden_weights[0].detach()[:FEATURES]
+    drawn = 128 + 127 * weights / weights.abs().max()
+    return [bytes(row) for row in drawn.round().to(torch.uint8).tolist()]
 
 
 @torch.inference_mode()

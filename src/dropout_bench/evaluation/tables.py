@@ -18,7 +18,7 @@ from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features
 from dropout_bench.files import whole_folder
-from dropout_bench.params.experiment import Experiment, Measure
+from dropout_bench.params.experiment import PICTURES, Experiment
 from dropout_bench.params.run import Job, Run
 from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 from dropout_bench.training.store import RunStore
@@ -29,7 +29,6 @@ CURVES_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss",
 METRICS = [*CURVES_METRICS, "test/ece", "test/brier"]
 _EVALUATION_CODE = (
     "evaluation.metrics",
-    "evaluation.measures",
     "evaluation.histograms",
 )
 DIGITS = "%.6g"
@@ -69,7 +68,7 @@ def _evaluate(
     source: Source,
     weights: bytes,
     epochs: Mapping[int, bytes],
-    measures: tuple[Measure, ...],
+    measures: tuple[str, ...],
     illustrated: bool,
 ) -> Evaluation:
     # In the worker: torch is loaded there.
@@ -154,7 +153,10 @@ _EVALUATION = TypeAdapter(Evaluation)
 def _kept_as(call: tuple[Any, ...]) -> str:
     """Name an evaluation by all that it depends on, besides what the run's key tells."""
     _, _, weights, by_epoch, *asked = call
-    digest = hashlib.sha256(digest_of(*_EVALUATION_CODE).encode())
+    measures, _ = asked
+    own = [name.replace("-", "_") for name in measures if name not in PICTURES]
+    code = digest_of(*_EVALUATION_CODE, *(f"quantities.measured.{name}" for name in own))
+    digest = hashlib.sha256(code.encode())
     about = [*asked, [version(name) for name in _LIBRARIES]]
     digest.update(json.dumps(about).encode())
     for content in (weights, *by_epoch.values()):
