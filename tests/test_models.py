@@ -8,19 +8,27 @@ import pandas as pd
 import pytest
 import torch
 from conftest import one_run
+from pydantic import ValidationError
 from safetensors.torch import load
+from stock import ADVICE, loader, trainer
+from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from dropout_bench.catalogue.optimisers import OPTIMISERS
 from dropout_bench.models.base import MLP
+from dropout_bench.models.layers.dropout import Dropout
 from dropout_bench.models.variants import variant_class
 from dropout_bench.models.variants.dropout import DropoutMLP
 from dropout_bench.models.variants.pre_activation_dropout import PreActivationDropoutMLP
 from dropout_bench.models.variants.standard import StandardMLP
+from dropout_bench.params.values import Positive
 from dropout_bench.params.variants import VARIANTS, counterpart
 from dropout_bench.training.result import CURVES, LAST
 from dropout_bench.training.run import network_of, train
 
 IMAGES = torch.rand(32, 28, 28)
+LABELS = torch.arange(32) % 10
+pytestmark = ADVICE
 KINDS = {name for name in VARIANTS if counterpart(name) is None}
 
 
@@ -129,24 +137,63 @@ def test_penalties_shrink_the_weights(raw: Path) -> None:
     assert max(sizes, key=lambda name: sizes[name]) == "none"
 
 
-@pytest.mark.parametrize("option", [{"l1": 0.01}, {"l2": 0.1}, {"weight_decay": 0.1}])
-def test_a_step_with_a_penalty_is_the_textbook_s(option: dict[str, Any]) -> None:
-    """One step of Adam, whose first step is learning_rate · sign(gradient) but for ε."""
-    model = network(StandardMLP, rate=0.0, options=option)
-    output = model.network.output
-    assert isinstance(output, torch.nn.Linear)
-    weight = output.weight
-    before = weight.detach().clone()
-    loss = torch.nn.functional.cross_entropy(model(IMAGES), torch.arange(32) % 10)
-    (gradient,) = torch.autograd.grad(loss, weight)
-    if "l1" in option:
-        gradient = gradient + option["l1"] * before.sign()
-    if "l2" in option:
-        gradient = gradient + option["l2"] * before
-    expected = before - 1e-3 * gradient / (gradient.abs() + 1e-8)
-    expected -= 1e-3 * option.get("weight_decay", 0.0) * before
-    step(model)
-    torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-6)
+def two_steps_by_hand(
+    model: MLP, optimiser: str, l1: float = 0.0, l2: float = 0.0, weight_decay: float = 0.0
+) -> None:
+    """Take two steps as the papers write them, with a step size of 1e-3."""
+    parameters = list(model.parameters())
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in parameters]
+    for number in (1, 2):
+        loss = nn.functional.cross_entropy(model(IMAGES), LABELS)
+        loss = loss + l1 * sum(linear.weight.abs().sum() for linear in model.linears)
+        loss = loss + l2 / 2 * sum(w.square().sum() for w in parameters)
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            for w, g, (first, second) in zip(parameters, gradients, moments, strict=True):
+                if optimiser == "sgd":
+                    first.mul_(0.9).add_(g)
+                    w.sub_(1e-3 * first)
+                    continue
+                w.mul_(1 - 1e-3 * weight_decay)
+                first.mul_(0.9).add_(0.1 * g)
+                second.mul_(0.999).add_(0.001 * g.square())
+                root = (second / (1 - 0.999**number)).sqrt()
+                w.sub_(1e-3 * first / (1 - 0.9**number) / (root + 1e-8))
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "options"),
+    [
+        ("adam", {}),
+        ("adam", {"l1": 0.01}),
+        ("adam", {"l2": 0.1}),
+        ("adam", {"weight_decay": 1.0}),
+        ("adamw", {}),
+        ("adamw", {"weight_decay": 1.0}),
+        ("adamw", {"l1": 0.01}),
+        ("sgd", {}),
+        ("sgd", {"l2": 0.1}),
+    ],
+    ids=str,
+)
+def test_a_step_is_the_textbook_s(optimiser: str, options: dict[str, float]) -> None:
+    """Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2; momentum 0.9."""
+    ours, expected = (
+        network(StandardMLP, rate=0.0, optimiser=optimiser, options=options) for _ in range(2)
+    )
+    twice = loader(IMAGES.repeat(2, 1, 1), LABELS.repeat(2))
+    trainer(max_epochs=1).fit(ours, twice)
+    two_steps_by_hand(expected, optimiser, **options)
+    torch.testing.assert_close(
+        dict(ours.named_parameters()), dict(expected.named_parameters()), rtol=0, atol=2e-6
+    )
+
+
+@pytest.mark.parametrize("optimiser", sorted(OPTIMISERS))
+def test_every_optimiser_trains(optimiser: str, raw: Path) -> None:
+    run = one_run(optimiser=optimiser, epochs=8, dropout=[0.0], learning_rate=0.02)
+    losses = pd.read_csv(io.BytesIO(train(run, raw).files[CURVES]))["train/loss"]
+    assert losses.iloc[-1] < 0.8 * losses.iloc[0]
 
 
 def test_the_step_size_decays_in_a_straight_line_that_ends_after_the_last_epoch(raw: Path) -> None:
@@ -182,3 +229,88 @@ def test_dropout_thins_the_hidden_layers_in_training_only() -> None:
     hidden.eval()
     in_evaluation = (hidden(IMAGES.flatten(1)) == 0).float().mean()
     assert in_training > 0.75 > in_evaluation
+
+
+# A variant's contract.
+
+
+class TwiceDropoutMLP(MLP):
+    """Two noise layers of one kind in each hidden layer."""
+
+    def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
+        first, second = (Dropout(rate, self.masks(number)) for _ in range(2))
+        return [linear, first, nn.ReLU(), second]
+
+
+def test_two_noise_layers_of_a_hidden_layer_have_masks_of_their_own() -> None:
+    twice, once = network(TwiceDropoutMLP, input_dropout=0.5), network(DropoutMLP)
+    ones = torch.ones(1000)
+    drawn = [layer.kept(ones) for layer in twice.noise_layers()]
+    assert len(drawn) == 5
+    assert len({tuple(mask.tolist()) for mask in drawn}) == 5
+    # The first of each is that of the network with one: what is added disturbs nothing else.
+    alone = [layer.kept(ones) for layer in once.noise_layers()]
+    assert torch.equal(drawn[1], alone[0])
+    assert torch.equal(drawn[3], alone[1])
+
+
+class RDropMLP(DropoutMLP):
+    """A further term that needs a second pass, with a weight of its own (Wu et al. 2021)."""
+
+    class Own(DropoutMLP.Own):
+        weight: Positive = 1.0
+
+    own: Own
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.progress: list[float] = []
+        self.divergences: list[float] = []
+
+    def on_epoch(self, progress: float) -> None:
+        self.progress.append(progress)
+
+    def loss(self, images: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
+        one, two = logits.log_softmax(1), self(images).log_softmax(1)
+        apart = nn.functional.kl_div(one, two, reduction="batchmean", log_target=True) / 2
+        apart = apart + nn.functional.kl_div(two, one, reduction="batchmean", log_target=True) / 2
+        self.divergences.append(float(apart.detach()))
+        likelihood = nn.functional.nll_loss(one, labels) + nn.functional.nll_loss(two, labels)
+        return likelihood + self.own.weight * apart
+
+
+def test_a_variant_may_add_a_term_with_a_second_pass_and_options_of_its_own() -> None:
+    weights = (0.1, 100.0)
+    divergences = {}
+    for weight in weights:
+        model = network(RDropMLP, optimiser="sgd", options={"own": {"weight": weight}})
+        assert isinstance(model, RDropMLP)
+        trainer(max_epochs=40).fit(model, loader(IMAGES, LABELS))
+        assert model.own.weight == weight
+        assert model.progress == pytest.approx([epoch / 39 for epoch in range(40)])
+        assert min(model.divergences) > 0  # the second pass has other masks
+        divergences[weight] = model.divergences[-1] / model.divergences[0]
+    assert divergences[100.0] < 0.5 * divergences[0.1]
+    assert network(RDropMLP).hparams["options"] == {}
+    with pytest.raises(ValidationError, match='unknown key "wieght"; did you mean "weight"'):
+        network(RDropMLP, options={"own": {"wieght": 1.0}})
+    with pytest.raises(ValidationError, match="greater than 0"):
+        network(RDropMLP, options={"own": {"weight": 0.0}})
+
+
+def test_without_noise_the_second_pass_is_the_first() -> None:
+    """The loss is twice that of the standard network, so sgd takes a step twice as long."""
+    pair = [
+        network(variant, rate=0.0, optimiser="sgd", learning_rate=rate)
+        for variant, rate in ((RDropMLP, 0.01), (StandardMLP, 0.02))
+    ]
+    for model in pair:
+        trainer(max_epochs=3).fit(model, loader(IMAGES, LABELS))
+    one, two = (dict(model.named_parameters()) for model in pair)
+    torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_what_a_variant_declares_is_read_from_its_file(name: str) -> None:
+    assert counterpart(name) == variant_class(name).counterpart
+    assert counterpart(counterpart(name) or name) is None

@@ -1,6 +1,7 @@
 """One run: the same bytes for the same key, and what it leaves."""
 
 import io
+import sys
 from pathlib import Path
 
 import lightning as L
@@ -8,14 +9,17 @@ import pandas as pd
 import pytest
 import torch
 from conftest import one_run
+from lightning.fabric.accelerators.mps import MPSAccelerator
+from lightning.pytorch.accelerators import CPUAccelerator
 from safetensors.torch import load
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import subset_of
 from dropout_bench.evaluation.metrics import evaluate
+from dropout_bench.models import variants
 from dropout_bench.params.variants import VARIANTS, counterpart
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
-from dropout_bench.training.run import Diverged, load_weights, network_of, train
+from dropout_bench.training.run import Diverged, device_in_use, load_weights, network_of, train
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS - {"standard"}))
@@ -118,3 +122,55 @@ def test_validation_curve_agrees_with_the_evaluation(raw: Path) -> None:
     curves = pd.read_csv(io.BytesIO(result.files[CURVES]))
     for name in ("val/loss", "val/accuracy"):
         assert curves[name].iloc[-1] == pytest.approx(final[name], rel=1e-5)
+
+
+def test_a_run_does_not_depend_on_what_its_process_trained_before(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even with a variant from elsewhere, whose noise comes from torch's own generator."""
+    (tmp_path / "global_dropout.py").write_text(
+        """
+from torch import nn
+from dropout_bench.models.base import MLP
+
+class GlobalDropoutMLP(MLP):
+    def hidden_layer(self, linear, rate, number):
+        return [linear, nn.ReLU(), nn.Dropout(rate)]
+"""
+    )
+    monkeypatch.setattr(variants, "__path__", [*variants.__path__, str(tmp_path)])
+    run = one_run().model_copy(update={"variant": "global-dropout"})
+    first = train(run, raw).files
+    train(one_run(seeds=[1]), raw)
+    torch.rand(7)
+    assert train(run, raw).files == first
+    other = train(run.model_copy(update={"seed": 1}), raw).files
+    assert other[LAST] != first[LAST]
+
+
+class _Seen(L.Callback):
+    accelerator: object = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.accelerator = trainer.accelerator
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is taken before all else")
+def test_apple_s_mps_is_never_taken(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: True))
+    seen = _Seen()
+    result = train(one_run(), raw, callbacks=[seen])
+    assert isinstance(seen.accelerator, CPUAccelerator)
+    assert result.device.startswith("CPU")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is taken before all else")
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_the_same_bits_are_promised_under_linux_alone(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numerics, "arithmetic", numerics.arithmetic.__wrapped__)  # without a memory
+    monkeypatch.setattr(sys, "platform", system)
+    assert not numerics.is_pinned()
+    assert numerics.arithmetic() == numerics.NATIVE
+    assert device_in_use().endswith(", native")

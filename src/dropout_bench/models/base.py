@@ -67,7 +67,7 @@ class MLP(L.LightningModule):
     """batches that one ``training_step`` may take, with an optimiser step for each"""
 
     class Own(Strict):
-        """Options of the variant's own; ``self.own`` has their values."""
+        """A variant's own options: fields of an ``Own`` derived from this; see ``self.own``."""
 
     def __init__(
         self,
