@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_pipeline import bench
+from project import PROJECT, bench
 
-PROJECT = Path(__file__).parents[1]
 COMMANDS = (
     "download", "train", "evaluate", "report", "compare", "verify", "runs", "tensorboard", "demo",
     "paper",

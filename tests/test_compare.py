@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import experiment
+from project import git
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
@@ -76,15 +77,6 @@ def write_tables(folder: Path, asked: Experiment, gains: dict[str, float]) -> No
         table[columns].to_csv(folder / f"{name}.csv", index=False)
     versions = dict.fromkeys(("data", "device", "torch", "lightning"), "made up")
     (folder / "versions.json").write_text(json.dumps(versions))
-
-
-def git(root: Path, *words: str) -> None:
-    subprocess.run(
-        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
-        cwd=root,
-        check=True,
-        capture_output=True,
-    )
 
 
 def compare(root: Path, *words: str, status: int = 0) -> str:

@@ -7,15 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import one_run
-from test_pipeline import SETTINGS, bench, contents, write_project
+from project import SETTINGS, bench, contents, wait_for, write_project
 
 from dropout_bench import engine
 from dropout_bench.data.sources import Source
@@ -39,13 +38,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def stored(root: Path) -> int:
     return len(list((root / "run-store").glob("[!.]*/entry.json")))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @contextmanager

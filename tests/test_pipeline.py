@@ -1,6 +1,5 @@
 """The stages through their commands, on small data: same bytes, nothing twice, clear failures."""
 
-import hashlib
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from urllib.request import Request, urlopen
 import pandas as pd
 import pytest
 import torch
-from conftest import make_dataset
+from project import LAYERWISE, PUBLISHED, SETTINGS, bench, contents, write_project
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -24,91 +23,6 @@ from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.params.file import load_params
 from dropout_bench.training.store import RunStore
 from dropout_bench.training.sweep import restore_logs
-
-SETTINGS = {
-    "dataset": "mnist",
-    "train_size": 200,
-    "validation": 0.2,
-    "hidden": [16, 8],
-    "variants": ["dropout"],
-    "dropout": [0.0, 0.5],
-    "learning_rate": 1e-2,
-    "batch_size": 32,
-    "epochs": 2,
-    "seeds": [0, 1],
-    "keep_every_epoch": True,
-}
-LAYERWISE = SETTINGS | {"dropout": [0.0, "0.5/0.3"], "keep_every_epoch": False}
-PUBLISHED = {
-    "title": "A small question",
-    "source": "nobody",
-    "says": "Nothing.",
-    "figures": [
-        {"cell": "standard", "metric": "test/accuracy", "by_epoch": [0.0, 1.0]},
-        {"cell": "dropout 0.5", "metric": "test/loss", "value": 1.0},
-        {"cell": "dropout 0.5", "metric": "seconds", "value": 1.0},
-    ],
-}
-
-COMPARED = {"of": "dropout 0.5", "than": "standard"}
-CLAIMS = {
-    "published": {"small": PUBLISHED},
-    "sources": {"nobody": "a made-up source"},
-    "claims": {
-        "fits-less": {
-            "source": "nobody",
-            "says": "With dropout the training loss stays higher.",
-            "experiment": "small",
-            "contradicts": ["fits-more"],
-            "checks": [COMPARED | {"metric": "train/loss", "is": "higher"}],
-        },
-        "fits-more": {
-            "source": "nobody",
-            "says": "With dropout the training loss is lower.",
-            "experiment": "small",
-            "checks": [COMPARED | {"metric": "train/loss", "epoch": 1, "is": "lower"}],
-        },
-    },
-    "timed": {
-        "as-fast": {
-            "source": "nobody",
-            "says": "It takes as long.",
-            "experiment": "small",
-            "checks": [COMPARED | {"metric": "log-seconds", "is": "equal", "margin": 2.0}],
-        }
-    },
-}
-
-
-def write_project(root: Path, **experiments: object) -> Path:
-    (root / "data" / "raw").mkdir(parents=True)
-    make_dataset(root / "data" / "raw" / "mnist")
-    named = {name.replace("_", "-"): settings for name, settings in experiments.items()}
-    YAML().dump({"experiments": named}, root / "params.yaml")
-    YAML().dump(CLAIMS, root / "claims.yaml")
-    return root
-
-
-def bench(root: Path, *words: str, status: int = 0) -> str:
-    done = subprocess.run(
-        ["dropout-bench", *words],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert not done.stderr.startswith("Traceback")
-    return done.stdout + done.stderr
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")

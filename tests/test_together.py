@@ -5,8 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_pipeline import contents
-from test_verify import edit, run
+from project import contents, edit, run
 
 pytestmark = pytest.mark.slow
 

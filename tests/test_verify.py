@@ -1,65 +1,17 @@
 """A report that was tampered with is found out, and the file is named."""
 
-import io
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
-from test_compare import git
-from test_pipeline import CLAIMS, contents
+from project import DIGITS, contents, edit, git, run
 
 from dropout_bench.params.file import Params
 from dropout_bench.verify import chance, draw, sections
-
-PROJECT = Path(__file__).parents[1]
-SETTINGS = {
-    "dataset": "digits",
-    "train_size": 300,
-    "validation": 0.2,
-    "hidden": [16, 8],
-    "variants": ["dropout"],
-    "dropout": [0.0, 0.5],
-    "learning_rate": 1e-2,
-    "batch_size": 32,
-    "epochs": 2,
-    "seeds": [0, 1],
-    "checkpoint": "best",
-    "keep_every_epoch": True,
-    "measures": ["reliability", "examples"],
-}
-
-
-def run(root: Path, *words: str, status: int = 0) -> str:
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
-def commit_a_report(root: Path, name: str) -> None:
-    """Make a project with a pipeline like ours and one experiment, run it and commit."""
-    YAML().dump({"experiments": {name: SETTINGS}}, root / "params.yaml")
-    text = io.StringIO()
-    YAML().dump(CLAIMS, text)
-    (root / "claims.yaml").write_text(re.sub(r"\bsmall\b(?! question)", name, text.getvalue()))
-    pipeline = (PROJECT / "dvc.yaml").read_text().replace("[mnist, fashion-mnist]", "[digits]")
-    (root / "dvc.yaml").write_text(pipeline.partition("# What `dvc plots show`")[0])
-    shutil.copytree(
-        PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-    )
-    shutil.copy(PROJECT / ".gitignore", root)
-    shutil.copy(PROJECT / ".dvcignore", root)
-    git(root, "init", "--initial-branch", "main")
-    run(root, "dvc", "init", "-q")
-    run(root, "dvc", "repro")
-    git(root, "add", "-A")
-    git(root, "commit", "-m", "a report")
 
 
 @pytest.fixture
@@ -67,13 +19,6 @@ def clone(committed: Path, tmp_path: Path) -> Path:
     """A fresh clone: no data, no weights, no cache."""
     git(tmp_path, "clone", str(committed), "clone")
     return tmp_path / "clone"
-
-
-def edit(path: Path, change: Callable[[str], str]) -> None:
-    before = path.read_text()
-    after = change(before)
-    assert after != before
-    path.write_text(after)
 
 
 @pytest.mark.slow
@@ -187,7 +132,7 @@ def test_a_result_that_was_never_produced_is_found_by_training_again(
 
 
 def test_runs_are_drawn_over_all_experiments_and_each_once() -> None:
-    experiments = {"one": SETTINGS, "same": SETTINGS, "other": SETTINGS | {"epochs": 3}}
+    experiments = {"one": DIGITS, "same": DIGITS, "other": DIGITS | {"epochs": 3}}
     params = Params.model_validate({"experiments": experiments})
     all_sections = sections(Path(), params)
     everything, count = draw(all_sections, None, seed=1)
@@ -199,7 +144,7 @@ def test_runs_are_drawn_over_all_experiments_and_each_once() -> None:
 
 
 def test_the_large_network_is_trained_again_with_the_whole_alone() -> None:
-    params = Params.model_validate({"experiments": {"one": SETTINGS}, "paper": {"big": SETTINGS}})
+    params = Params.model_validate({"experiments": {"one": DIGITS}, "paper": {"big": DIGITS}})
     assert [list(each.experiments) for each in sections(Path(), params)] == [["one"], ["big"]]
     assert [list(each.experiments) for each in sections(Path(), params, paper=False)] == [["one"]]
 

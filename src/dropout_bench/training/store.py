@@ -32,7 +32,7 @@ _PACKAGE = Path(__file__).parents[1]
 _TRAINING_CODE = (
     "numerics.py",
     "streams.py",
-    "catalogue.py",
+    "catalogue/datasets.py",
     "data/idx.py",
     "data/subsets.py",
     "data/modules.py",
