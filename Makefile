@@ -29,16 +29,16 @@ repro: $(READY) ## the main job: data, training, evaluation, report
 	else \
 		echo "The pipeline was not run: no mirror of MNIST and Fashion-MNIST can be reached."; \
 		echo "Remedy: see above. Meanwhile the demo, an experiment of its own on small digits:"; \
-		dropout-bench demo; \
+		dropout-bench suite demo; \
 		echo "This was the demo, not the report of the pipeline (reports/report.md)."; \
 		exit 1; \
 	fi
 
 paper: $(READY) ## an hour on 2 cores: the large network of the 2014 paper, a report of its own
-	@dropout-bench paper
+	@dropout-bench suite paper
 
 demo: $(READY) ## under a minute, without network: small digits, a report of their own
-	@dropout-bench demo
+	@dropout-bench suite demo
 
 PYTEST := python -m pytest
 test: $(READY) ## the tests, but for the slow ones

@@ -58,8 +58,10 @@ PARAMS: dict[str, Any] = {
     "download": {"timeout": 20.0, "local": "data", "mirrors": {"mnist": ["http://mirror/"]}},
     "defaults": {"common": {"epochs": 5}},
     "experiments": {"question": EXPERIMENT},
-    "demo": {"other": {k: v for k, v in EXPERIMENT.items() if k != "with"} | {"max_norm": 2.0}},
-    "paper": {},
+    "suites": {
+        "demo": {"other": {k: v for k, v in EXPERIMENT.items() if k != "with"} | {"max_norm": 2.0}},
+        "paper": {},
+    },
 }
 CELLS = [f"standard, {widths}, 300 images, nothing" for widths in ("16-8", "8-4")]
 CHECK = {
