@@ -4,11 +4,11 @@ Heavy libraries are imported by the command that needs them, so that help and er
 """
 
 import contextlib
+import hashlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -43,6 +43,13 @@ def _experiments(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def _suites(incomplete: str) -> list[str]:
+    try:
+        return [name for name in _params()[1].apart if name.startswith(incomplete)]
+    except BenchError:
+        return []
+
+
 def _datasets(incomplete: str) -> list[str]:
     return [name for name in DATASETS if name.startswith(incomplete)]
 
@@ -53,6 +60,12 @@ ExperimentName = Annotated[
         help="Name of an experiment in params.yaml.",
         show_default=False,
         autocompletion=_experiments,
+    ),
+]
+SuiteName = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a suite in params.yaml.", show_default=False, autocompletion=_suites
     ),
 ]
 Scheduler = Annotated[
@@ -320,32 +333,39 @@ def runs(
     from rich.filesize import decimal
     from rich.table import Table
 
-    from dropout_bench.data import idx
     from dropout_bench.training.store import RunStore, default_store, needed_by
 
     root, params = _params()
-    digests = {}
-    for name in DATASETS:
-        with contextlib.suppress(BenchError):
-            digests[name] = idx.verified_digest(root / "data" / "raw" / name)
     store = RunStore(default_store(root))
-    needs = {entry: needed_by(entry, params.all_experiments, digests) for entry in store.entries()}
+    entries = store.entries()
+    needs = needed_by(entries, params.all_experiments, _recorded_digests(root))
     table = Table("key", "needed by", "age", "size", box=None)
-    for entry, names in needs.items():
+    for entry in entries:
+        names = needs[entry.key]
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
-        needing = "\n".join(names) or "none" if entry.identity else "none: it cannot be read"
+        needing = "\n".join(names) or f"none{entry.trouble}"
         table.add_row(entry.key, needing, age, decimal(entry.size))
     width = None if sys.stdout.isatty() else 200
     Console(width=width, highlight=False).print(table)
-    idle = [entry for entry, names in needs.items() if not names]
+    idle = [entry for entry in entries if not needs[entry.key]]
     for entry in idle if prune else []:
         store.drop(entry.key)
-    total = decimal(sum(entry.size for entry in needs))
+    total = decimal(sum(entry.size for entry in entries))
     freed = decimal(sum(entry.size for entry in idle))
     typer.echo(
-        f"{len(needs)} runs, {total} in {store.folder}; {len(idle)} of them, {freed}, needed by "
+        f"{len(entries)} runs, {total} in {store.folder}; {len(idle)} of them, {freed}, needed by "
         f"no experiment{', removed' if prune else ': --prune removes them' if idle else ''}"
     )
+
+
+def _recorded_digests(root: Path) -> dict[str, str]:
+    """Return the digest of each dataset that is here, as recorded: nothing is read again."""
+    digests = {}
+    for name in DATASETS:
+        with contextlib.suppress(OSError):
+            sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
+            digests[name] = hashlib.sha256(sums).hexdigest()
+    return digests
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -361,69 +381,48 @@ def tensorboard(context: typer.Context) -> None:
 
     root, params = _params()
     store = RunStore(default_store(root))
-    for folder, experiments in (
-        ("reports", params.experiments),
-        ("reports/demo", params.demo),
-        ("reports/paper", params.paper),
-    ):
-        for name, experiment in experiments.items():
+    for suite in params.suites.values():
+        for name, experiment in suite.experiments.items():
             restore_logs(name, experiment, root, store)
-            log_test_figures(name, experiment, root / "logs", root / folder / "results")
+            log_test_figures(name, experiment, root / "logs", root / suite.reports / "results")
     write_layout(root / "logs")
     command = Path(sys.executable).with_name("tensorboard")
     os.execv(command, ["tensorboard", "--logdir", str(root / "logs"), *context.args])  # noqa: S606
 
 
-@app.command()
-def demo() -> None:
-    """Run the experiments of params.yaml's section demo, from data to a report of their own.
+@app.command("suite")
+def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = None) -> None:
+    """Run a suite that is no part of the pipeline, from data to a report of its own.
 
-    They use scikit-learn's 8×8 digits, which come with the package: no network is needed. The
-    digits are no stand-in for MNIST; the report is in reports/demo/ and says what it is about.
+    **demo** takes scikit-learn's 8×8 digits, which come with the package: 20 seconds. They are no
+    stand-in for MNIST, and the report says what it is about. **paper** trains the large network of
+    the paper that introduced dropout: about an hour on two cores. The report of a suite is in
+    reports/NAME/.
     """
-    root, params = _params()
-    _apart(root, params, params.demo, root / "reports" / "demo")
-
-
-@app.command()
-def paper(scheduler: Scheduler = None, workers: Workers = None) -> None:
-    """Run the experiments of params.yaml's section paper, from data to a report of their own.
-
-    They train the large network of the paper that introduced dropout: about an hour on two cores,
-    too much for the pipeline. The report is in reports/paper/.
-    """
-    root, params = _params()
-    _apart(root, params, params.paper, root / "reports" / "paper", scheduler, workers)
-
-
-def _apart(
-    root: Path,
-    params: Params,
-    experiments: Mapping[str, Experiment],
-    reports: Path,
-    scheduler: str | None = None,
-    workers: int | None = None,
-) -> None:
-    """Run experiments that are no part of the pipeline, and report them by themselves."""
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data import sources
     from dropout_bench.evaluation.tables import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
 
+    root, params = _params()
+    suite = params.suite(name)
+    reports = root / suite.reports
     store = RunStore(default_store(root))
-    claims = load_claims(root / "claims.yaml", params.all_experiments).about(experiments)
-    for name, experiment in experiments.items():
+    claims = load_claims(root / "claims.yaml", params.all_experiments).about(suite.experiments)
+    for each, experiment in suite.experiments.items():
         sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
         source = _source(root, params, experiment)
-        _train(root, name, experiment, source, reports, scheduler, workers)
+        _train(root, each, experiment, source, reports, scheduler, workers)
         results = reports / "results"
-        evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
-    path = render(experiments, claims, reports)
-    typer.echo(f"report: {path}")
+        evaluate_experiment(each, experiment, root, source, store, results, scheduler, workers)
+    typer.echo(f"report: {render(suite.experiments, claims, reports)}")
 
 
 def _stop(signal_number: int, frame: object) -> NoReturn:
+    # A second one, while workers are being stopped, ends this process at once: they notice.
+    for stops in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stops, lambda number, _: os._exit(128 + number))
     name = signal.Signals(signal_number).name
     sys.stderr.write(f"dropout-bench: stopped by {name}; the same call goes on from here\n")
     raise SystemExit(128 + signal_number)

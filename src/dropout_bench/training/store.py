@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dropout_bench.files import whole_folder
-from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.experiment import VARIANTS, Experiment
 from dropout_bench.params.run import Run
 from dropout_bench.training.result import EVENTS, RunResult
 
@@ -140,29 +140,41 @@ class Entry:
     finished: float
     size: int
 
+    @property
+    def trouble(self) -> str:
+        """Say why no experiment can need it; nothing where one could."""
+        if self.identity is None:
+            return ": it cannot be read"
+        variant = self.identity.run.variant
+        return "" if variant in VARIANTS else f": the variant {variant} is gone"
+
 
 def needed_by(
-    entry: Entry, experiments: Mapping[str, Experiment], digests: Mapping[str, str]
-) -> list[str]:
-    """Name the places in experiments that would reuse a run: ``mnist-tutorial/standard/seed=0``.
+    entries: Iterable[Entry], experiments: Mapping[str, Experiment], digests: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Name the places in experiments that would reuse runs: ``mnist-tutorial/standard/seed=0``.
 
     Args:
-        entry: the run.
+        entries: the runs.
         experiments: all experiments by name.
         digests: digest of each dataset that is here; of the others the run's own is trusted.
+
+    Returns:
+        The places of each entry by its key; none for what was trained for other parameters, data,
+        code or libraries, or for a variant that is gone.
     """
-    kept = entry.identity
-    if kept is None:
-        return []
-    data = digests.get(kept.run.dataset, kept.data)
-    if Identity.here(kept.run, data, kept.device) != kept:
-        return []  # other data, code or libraries
-    return [
-        f"{name}/{job.name}"
-        for name, experiment in experiments.items()
-        for job in experiment.jobs()
-        if job.run == kept.run
-    ]
+    places: dict[Run, list[str]] = {}
+    for name, experiment in experiments.items():
+        for job in experiment.jobs():
+            places.setdefault(job.run, []).append(f"{name}/{job.name}")
+
+    def needing(kept: Identity | None) -> list[str]:
+        if kept is None or kept.run not in places:
+            return []
+        data = digests.get(kept.run.dataset, kept.data)
+        return places[kept.run] if Identity.here(kept.run, data, kept.device) == kept else []
+
+    return {entry.key: needing(entry.identity) for entry in entries}
 
 
 class RunStore:
