@@ -270,14 +270,16 @@ def verify(
     each other, every run has the key that belongs to it, and reports and pictures, made again
     from the tables, are the same to the byte.
 
-    Then, if asked: runs are drawn, experiment by experiment in turn, and trained and evaluated
-    from scratch. In the same numeric environment weights, curves and figures must be the same to
-    the last bit; in another one every figure must lie within four standard deviations over the
-    committed seeds. Of M runs of which m were never produced by this code, a sample of n finds
-    at least one with probability 1 - C(M-m, n) / C(M, n): about 1 - (1 - m/M)^n.
+    Then, if asked: runs are drawn, each as likely as any other, trained from scratch, and
+    evaluated for every experiment whose tables hold them. In the same numeric environment weights,
+    curves and figures must be the same to the last bit; in another one every figure must lie
+    within four standard deviations over the committed seeds. Of M distinct runs of which m were
+    never produced by this code, a sample of n finds at least one with probability
+    1 - C(M-m, n) / C(M, n): about 1 - (1 - m/M)^n. Confusions and pictures are made from all runs
+    of a cell, or of an experiment: they are compared where all of these were drawn.
 
     A sample is of the pipeline's runs, and takes minutes; --whole trains the large network of
-    `make paper` too, for an hour more.
+    `make paper` too, for an hour more. Times are no part of what is compared.
 
     Nothing in the project is written. The exit status is 0 only if all holds.
     """
@@ -293,18 +295,19 @@ def verify(
     seed = random.SystemRandom().randrange(10**6) if draw is None else draw
     about: dict[str, object] = {}
     if sample or whole:
-        count = None if whole else sample
-        sections = verification.sections(root, params, paper=whole)
-        chosen, runs = verification.draw(sections, count, seed)
-        odds = {m: verification.chance(runs, len(chosen), m) for m in (1, runs // 100, runs // 10)}
-        about = {"drawn": len(chosen), "of": runs, "draw": seed}
+        suites = verification.committed_suites(root, params) if whole else [params.suites[""]]
+        places = verification.distinct_runs(suites)
+        drawn = verification.draw(places, None if whole else sample, seed)
+        n = len(places)
+        odds = {m: verification.chance(n, len(drawn), m) for m in (1, n // 100, n // 10) if m}
+        about = {"drawn": len(drawn), "of": n, "draw": seed}
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
             typer.echo(
-                f"verify: {len(chosen)} of {runs} runs are trained again, drawn by --draw {seed}; "
-                "a forgery is found with probability "
+                f"verify: {len(drawn)} of {n} distinct runs are trained again, drawn by --draw "
+                f"{seed}; a forgery is found with probability "
                 + ", ".join(f"{p:.2f} if {m} of them are forged" for m, p in odds.items())
             )
-            findings += verification.trained_again(root, params, chosen)
+            findings += verification.trained_again(root, params, drawn)
     if as_json:
         typer.echo(verification.as_json(findings, about))
     else:

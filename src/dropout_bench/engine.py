@@ -223,7 +223,7 @@ def done(
         # Kept futures would be computed again if the worker that holds them dies.
         future.release()
         del future
-        progress.finished(failed=failure is not None)
+        progress.count(failed=failure is not None)
         yield name, outcome
 
 
@@ -272,7 +272,7 @@ class Progress(progress.Progress):
         """Say that the jobs are handed to so many workers."""
         self.workers, self._since = workers, time.monotonic()
 
-    def finished(self, failed: bool) -> None:
+    def count(self, failed: bool) -> None:
         """Count one more job."""
         self.done += not failed
         self.failed += failed

@@ -2,12 +2,13 @@
 
 import hashlib
 import io
+import itertools
 import json
 import math
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,10 +23,11 @@ from dropout_bench.analysis.claims import load_claims
 from dropout_bench.analysis.results import Results, read_results, read_table, read_versions
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
+from dropout_bench.evaluation.pictures import examples, features
 from dropout_bench.evaluation.tables import DIGITS, Evaluation, evaluated_weights
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import Params
-from dropout_bench.params.run import Job
+from dropout_bench.params.file import Params, Suite
+from dropout_bench.params.run import Job, Run
 from dropout_bench.report.render import render
 from dropout_bench.training.result import CURVES, epoch_file
 from dropout_bench.training.store import Identity, library_versions
@@ -57,22 +59,14 @@ class Finding:
     told: str = ""
 
 
-class Section(NamedTuple):
-    """Experiments that share a report."""
-
-    reports: Path
-    experiments: Mapping[str, Experiment]
-
-
-def sections(root: Path, params: Params, paper: bool = True) -> list[Section]:
-    """List the committed reports with their experiments; without ``paper``, the pipeline's alone.
-
-    A run of the paper's large network takes as long as all others together.
-    """
-    chosen = [Section(root / "reports", params.experiments)]
-    if paper and params.paper:
-        chosen.append(Section(root / "reports" / "paper", params.paper))
-    return chosen
+def committed_suites(root: Path, params: Params) -> list[Suite]:
+    """List the suites whose reports are committed: all but those that Git ignores."""
+    with Repo(str(root)) as repo:
+        return [
+            suite
+            for suite in params.suites.values()
+            if not repo.scm.is_ignored(str(root.resolve() / suite.reports / "report.md"))
+        ]
 
 
 def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
@@ -81,9 +75,9 @@ def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
     No data are needed, and nothing in the project is written.
     """
     yield from _pipeline(root)
-    for section in sections(root, params):
-        yield from _keys(section, root)
-        yield from _rendered(section, root, params)
+    for suite in committed_suites(root, params):
+        yield from _keys(suite, root)
+        yield from _rendered(suite, root, params)
 
 
 def _pipeline(root: Path) -> Iterator[Finding]:
@@ -112,11 +106,11 @@ def _pipeline(root: Path) -> Iterator[Finding]:
         yield Finding(check, "dvc.lock", True)
 
 
-def _keys(section: Section, root: Path) -> Iterator[Finding]:
+def _keys(suite: Suite, root: Path) -> Iterator[Finding]:
     check = "run keys are those of code and parameters"
-    for name, experiment in section.experiments.items():
-        path = section.reports / "results" / name / "runs.csv"
-        place = str(path.relative_to(root))
+    for name, experiment in suite.experiments.items():
+        place = str(suite.reports / "results" / name / "runs.csv")
+        path = root / place
         try:
             versions = read_versions(path.parent)
             committed = read_table(path)["key"].tolist()
@@ -125,9 +119,7 @@ def _keys(section: Section, root: Path) -> Iterator[Finding]:
                 for job in experiment.jobs()
             ]
         except BenchError as error:
-            yield Finding(
-                check, str((path.parent / "versions.json").relative_to(root)), False, str(error)
-            )
+            yield Finding(check, str(Path(place).with_name("versions.json")), False, str(error))
             continue
         except (OSError, ValueError, KeyError) as error:
             yield Finding(check, place, False, f"cannot be read: {error}; run: dvc repro")
@@ -144,21 +136,20 @@ def _identity(job: Job, data: str, device: str, versions: Mapping[str, str]) -> 
     return Identity(**vars(Identity.here(job.run, data, device)) | libraries)
 
 
-def _rendered(section: Section, root: Path, params: Params) -> Iterator[Finding]:
+def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
     check = "reports are what the tables give"
-    name = str(section.reports.relative_to(root))
+    name, reports = str(suite.reports), root / suite.reports
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "reports"
         try:
-            for folder in ("results", "timings"):
-                shutil.copytree(section.reports / folder, again / folder)
+            shutil.copytree(reports / "results", again / "results")
             claims = load_claims(root / "claims.yaml", params.all_experiments)
-            render(section.experiments, claims.about(section.experiments), again)
+            render(suite.experiments, claims.about(suite.experiments), again)
         except (OSError, BenchError) as error:
             told = str(error).replace(str(again), name)
             yield Finding(check, name, False, told)
             return
-        wrong = [*_differing(section.reports, again), *_left_over(section.reports, again)]
+        wrong = [*_differing(reports, again), *_left_over(reports, again)]
         for file in wrong:
             yield Finding(check, f"{name}/{file}", False, "not what the tables give")
         if not wrong:
@@ -167,7 +158,8 @@ def _rendered(section: Section, root: Path, params: Params) -> Iterator[Finding]
 
 def _made(folder: Path) -> list[str]:
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return sorted(str(file) for file in files if file.parts[0] not in {"results", "timings"})
+    # Times are no part of the results: they differ from one training to the next.
+    return sorted(str(file) for file in files if file.parts[0] not in {"results", "timings.md"})
 
 
 def _differing(reports: Path, again: Path) -> list[str]:
@@ -184,46 +176,46 @@ def _left_over(reports: Path, again: Path) -> list[str]:
     return [f"figures/{name}" for name in sorted(kept - {p.name for p in again.glob("figures/*")})]
 
 
-class Drawn(NamedTuple):
-    """A committed run that is to be trained again."""
+class Place(NamedTuple):
+    """A run in an experiment whose tables hold it."""
 
-    section: Section
+    suite: Suite
     name: str
     experiment: Experiment
     job: Job
 
     @property
-    def place(self) -> str:
+    def told(self) -> str:
         """Its name in messages."""
         return f"{self.name}/{self.job.name}"
 
 
-def draw(all_sections: list[Section], count: int | None, seed: int) -> tuple[list[Drawn], int]:
-    """Draw runs, experiment by experiment in turn; each run that experiments share once.
+Places = dict[Run, list[Place]]
+"""The distinct runs of some suites, each with every experiment that holds it."""
+
+
+def distinct_runs(suites: Iterable[Suite]) -> Places:
+    """List every run of suites once, with its places in them."""
+    places: Places = {}
+    for suite in suites:
+        for name, experiment in suite.experiments.items():
+            for job in experiment.jobs():
+                places.setdefault(job.run, []).append(Place(suite, name, experiment, job))
+    return places
+
+
+def draw(places: Places, count: int | None, seed: int) -> Places:
+    """Draw distinct runs, each as likely as any other; all of them without ``count``.
 
     Args:
-        all_sections: what is drawn from.
-        count: how many; all of them without it.
+        places: what is drawn from.
+        count: how many.
         seed: decides which.
-
-    Returns:
-        The runs, and how many there are to draw from.
     """
-    seen = set()
-    by_experiment = []
-    for section in all_sections:
-        for name, experiment in section.experiments.items():
-            runs = []
-            for job in experiment.jobs():
-                if job.run not in seen:
-                    seen.add(job.run)
-                    runs.append(Drawn(section, name, experiment, job))
-            random.Random(f"{seed}/{name}").shuffle(runs)  # noqa: S311
-            by_experiment.append(runs)
-    random.Random(seed).shuffle(by_experiment)  # noqa: S311
-    turns = max(map(len, by_experiment))
-    order = [runs[turn] for turn in range(turns) for runs in by_experiment if turn < len(runs)]
-    return order[:count], len(order)
+    drawn = random.Random(seed).sample(  # noqa: S311
+        list(places), len(places) if count is None else min(count, len(places))
+    )
+    return {run: places[run] for run in drawn}
 
 
 def chance(runs: int, drawn: int, forged: int) -> float:
@@ -231,79 +223,107 @@ def chance(runs: int, drawn: int, forged: int) -> float:
     return 1 - math.comb(runs - forged, drawn) / math.comb(runs, drawn)
 
 
-def trained_again(root: Path, params: Params, chosen: list[Drawn]) -> Iterator[Finding]:
-    """Train and evaluate runs from scratch, without the run store, and compare.
+class Again(NamedTuple):
+    """What a run gave that was trained and evaluated again, for one of its places."""
+
+    weights: str
+    curves: bytes
+    evaluation: Evaluation
+    device: str
+
+
+def trained_again(root: Path, params: Params, drawn: Places) -> Iterator[Finding]:
+    """Train runs from scratch, without the run store, evaluate them wherever they stand, compare.
+
+    What is summed or chosen over the runs of a cell is compared where all of them were drawn.
 
     Raises:
         BenchError: the data are not here, or the tables cannot be read.
     """
-    calls = {}
-    for each in chosen:
-        source = Source.of(each.experiment.dataset, root, params.download)
-        calls[each.place] = (each.job, each.experiment, source)
-    by_place = {each.place: each for each in chosen}
+    named = {places[0].told: places for places in drawn.values()}
     committed: dict[str, Results] = {}
-    for each in chosen:
-        if each.name not in committed:
-            committed[each.name] = read_results(each.section.reports, each.name, each.experiment)
+    sources: dict[str, Source] = {}
+    for place in itertools.chain.from_iterable(named.values()):
+        dataset = place.experiment.dataset
+        if dataset not in sources:
+            sources[dataset] = Source.of(dataset, root, params.download)
+        if place.name not in committed:
+            committed[place.name] = read_results(
+                root / place.suite.reports, place.name, place.experiment
+            )
+    calls = {
+        name: (places[0].job, [place.experiment for place in places], sources[dataset])
+        for name, places in named.items()
+        for dataset in [places[0].experiment.dataset]
+    }
+    outcomes: dict[str, dict[Job, Again]] = {name: {} for name in committed}
     count = min(engine.cores(), len(calls))
     with (
         engine.Progress("verify", len(calls)) as progress,
         engine.workers("dropout_bench.evaluation.metrics", None, count) as client,
     ):
-        for place, outcome in engine.done(client, _again, calls, progress):
+        for name, outcome in engine.done(client, _again, calls, progress):
             if isinstance(outcome, BaseException):
-                yield Finding("trained again", place, False, engine.told(outcome))
-            else:
-                drawn = by_place[place]
-                yield _compared(drawn, committed[drawn.name], *outcome)
+                yield Finding("trained again", name, False, engine.told(outcome))
+                continue
+            for place, again in zip(named[name], outcome, strict=True):
+                yield _compared(place, committed[place.name], again, sources)
+                outcomes[place.name][place.job] = again
+    for name, results in committed.items():
+        raw = sources[results.experiment.dataset].raw
+        yield from _of_whole_cells(results, outcomes[name], raw)
 
 
-def _again(job: Job, experiment: Experiment, source: Source) -> tuple[str, bytes, Evaluation, str]:
-    """Train and evaluate a run; in a worker."""
+def _again(job: Job, experiments: list[Experiment], source: Source) -> list[Again]:
+    """Train a run and evaluate it as each experiment does; in a worker."""
     from dropout_bench.evaluation.metrics import evaluate
     from dropout_bench.training.run import train
 
-    raw = source.at_hand()
-    result = train(job.run, raw, None, experiment.keep_every_epoch)
-    weights = result.files[evaluated_weights(experiment)]
-    epochs = range(1, job.run.epochs + 1) if experiment.keep_every_epoch else ()
-    by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}
-    evaluation = evaluate(job.run, raw, weights, by_epoch, experiment.measures)
-    digest = hashlib.sha256(weights).hexdigest()[:32]
-    return digest, result.files[CURVES], evaluation, result.device
+    raw, run = source.at_hand(), job.run
+    keep = any(experiment.keep_every_epoch for experiment in experiments)
+    result = train(run, raw, None, keep)
+    outcomes = []
+    for experiment in experiments:
+        weights = result.files[evaluated_weights(experiment)]
+        epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
+        by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}
+        evaluation = evaluate(run, raw, weights, by_epoch, experiment.measures)
+        digest = hashlib.sha256(weights).hexdigest()[:32]
+        outcomes.append(Again(digest, result.files[CURVES], evaluation, result.device))
+    return outcomes
+
+
+def _same_environment(committed: Results, device: str) -> bool:
+    versions = committed.versions
+    return device == versions["device"] and all(
+        versions.get(name) == version for name, version in library_versions().items()
+    )
 
 
 def _compared(
-    drawn: Drawn,
-    committed: Results,
-    digest: str,
-    curves: bytes,
-    evaluation: Evaluation,
-    device: str,
+    place: Place, committed: Results, again: Again, sources: Mapping[str, Source]
 ) -> Finding:
-    versions = committed.versions
-    cell, seed = drawn.job.cell, drawn.job.run.seed
+    cell, seed, evaluation = place.job.cell, place.job.run.seed, again.evaluation
 
     def mine(table: Literal["runs", "curves", "measures"]) -> pd.DataFrame:
         rows = committed.of(cell, table)
         return rows[rows["seed"] == seed]
 
-    same = device == versions["device"] and all(
-        versions.get(name) == version for name, version in library_versions().items()
-    )
-    check = "trained again, bit by bit" if same else "trained again, within tolerance"
     wrong = []
-    if same:
-        row = mine("runs").iloc[0]
-        if row["weights"] != digest:
+    if sources[place.experiment.dataset].digest != committed.versions["data"]:
+        wrong.append("other data")
+    row = mine("runs").iloc[0]
+    if row["parameters"] != evaluation.parameters:
+        wrong.append(f"parameters: {row['parameters']}, not {evaluation.parameters}")
+    if same := _same_environment(committed, again.device):
+        if row["weights"] != again.weights:
             wrong.append("weights")
         wrong += [
             f"{name}: {row[name]:.6g}, not {value:.6g}"
             for name, value in evaluation.final.items()
             if _as_written(value) != row[name]
         ]
-        wrong += _other_curves(mine("curves"), curves, evaluation)
+        wrong += _other_curves(mine("curves"), again.curves, evaluation)
         measured = [(m, _as_written(at), _as_written(v)) for m, at, v in evaluation.measured]
         rows = mine("measures")[["metric", "at", "value"]].itertuples(index=False, name=None)
         if list(rows) != measured:
@@ -311,14 +331,52 @@ def _compared(
     else:
         for name, value in evaluation.final.items():
             seeds = committed.of(cell, "runs")[name].astype(float)
-            if abs(value - seeds.mean()) > TOLERANCE * seeds.std() + 1e-3:
+            if not abs(value - seeds.mean()) <= TOLERANCE * np.nan_to_num(seeds.std()) + 1e-3:
                 wrong.append(f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}")
     told = "; ".join(wrong) or (
         "weights, curves and figures"
         if same
-        else f"{device}; every figure within {TOLERANCE:g} standard deviations over seeds"
+        else f"{again.device}; every figure within {TOLERANCE:g} standard deviations over seeds"
     )
-    return Finding(check, drawn.place, not wrong, told)
+    check = "trained again, bit by bit" if same else "trained again, within tolerance"
+    return Finding(check, place.told, not wrong, told)
+
+
+def _of_whole_cells(
+    committed: Results, outcomes: Mapping[Job, Again], raw: Path
+) -> Iterator[Finding]:
+    """Compare confusions, cell by cell, and the pictures, where all runs were trained again."""
+    experiment, cells = committed.experiment, committed.experiment.cells()
+    folder = f"{committed.name}/"
+    if not all(_same_environment(committed, again.device) for again in outcomes.values()):
+        return
+    by_cell = {
+        cell: [again.evaluation.confusion for job, again in outcomes.items() if job.cell == cell]
+        for cell in cells
+    }
+    whole = {cell: of for cell, of in by_cell.items() if len(of) == len(experiment.seeds)}
+    wrong = [
+        cell.label
+        for cell, confusions in whole.items()
+        if cell.rows_of(committed.confusion)["images"].tolist()
+        != np.sum(confusions, axis=0).ravel().tolist()
+    ]
+    if whole:
+        told = ", ".join(wrong) or f"{len(whole)} of {len(cells)} cells"
+        yield Finding("confusions, counted again", f"{folder}confusion.csv", not wrong, told)
+    if len(whole) == len(cells):
+        evaluations = {job: outcomes[job].evaluation for job in experiment.jobs()}
+        rows = [
+            *features(experiment, {job: of.features for job, of in evaluations.items()}),
+            *examples(experiment, {job: of.predicted for job, of in evaluations.items()}, raw),
+        ]
+        again = pd.DataFrame(rows, columns=committed.pictures.columns)
+        same = _text(again) == _text(committed.pictures)
+        yield Finding("pictures, drawn again", f"{folder}pictures.csv", same)
+
+
+def _text(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format=DIGITS)
 
 
 def _as_written(value: float) -> float:
