@@ -84,6 +84,10 @@ DIGITS = {
     "keep_every_epoch": True,
     "measures": ["reliability", "examples"],
 }
+INSIDE = DIGITS | {
+    "checkpoint": "last", "keep_every_epoch": False, "measures": ["activations", "examples"],
+}  # fmt: skip
+"""Runs that it shares with the one before, evaluated otherwise."""
 
 
 def write_project(root: Path, **experiments: object) -> Path:

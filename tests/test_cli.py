@@ -9,8 +9,7 @@ import pytest
 from project import PROJECT, bench
 
 COMMANDS = (
-    "download", "train", "evaluate", "report", "compare", "verify", "runs", "tensorboard", "demo",
-    "paper",
+    "download", "train", "evaluate", "report", "compare", "verify", "runs", "tensorboard", "suite",
 )  # fmt: skip
 
 
@@ -48,6 +47,7 @@ def project(tmp_path: Path) -> Path:
         ("dropout-bench evaluate fash", {"fashion-tutorial"}),
         ("dropout-bench download fash", {"fashion-mnist"}),
         ("dropout-bench verify --wh", {"--whole"}),
+        ("dropout-bench suite de", {"demo"}),
     ],
 )
 def test_a_shell_completes_commands_options_and_names(

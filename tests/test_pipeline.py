@@ -379,7 +379,7 @@ def test_the_demo_runs_without_any_mirror(tmp_path: Path) -> None:
     root.mkdir()
     for name in ("params.yaml", "claims.yaml"):
         shutil.copy(project / name, root)
-    said = bench(root, "demo")
+    said = bench(root, "suite", "demo")
     assert "report: reports/demo/report.md" in said
     text = (root / "reports" / "demo" / "report.md").read_text()
     assert "scikit-learn" in text

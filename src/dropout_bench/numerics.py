@@ -1,4 +1,4 @@
-"""The numeric environment: the same bits on every x86-64 CPU with AVX2.
+"""The numeric environment: the same bits on every x86-64 CPU with AVX2, under Linux.
 
 PyTorch promises no bit-reproducibility between machines: MKL picks its kernels by CPU vendor, ATen
 and oneDNN by instruction set, and sums depend on the number of threads. All of that is settled by
@@ -23,18 +23,17 @@ PINNED_ENVIRONMENT = {
 }
 
 PORTABLE = "oneDNN-AVX2"
-"""Arithmetic whose results are the same bits on every x86-64 CPU with AVX2."""
+"""Arithmetic whose results are the same bits on every x86-64 CPU with AVX2, under Linux."""
 
-NATIVE = "native"
+NATIVE = f"native on {platform.system()} {platform.machine()}"
 """Arithmetic as this machine, or this GPU, does it: equal within rounding only."""
 
 
 def _has_avx2() -> bool:
-    if platform.machine().lower() not in {"x86_64", "amd64"}:
+    # Torch is built otherwise for other systems: what it computes there was never compared.
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return False
-    cpuinfo = Path("/proc/cpuinfo")
-    # Where the flags cannot be read (macOS, Windows) an x86-64 CPU since 2013 is assumed.
-    return " avx2" in cpuinfo.read_text() if cpuinfo.exists() else True
+    return " avx2" in Path("/proc/cpuinfo").read_text()
 
 
 def pin_environment() -> None:

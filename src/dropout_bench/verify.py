@@ -1,5 +1,6 @@
 """Whether the committed report is what this code makes of these parameters."""
 
+import contextlib
 import hashlib
 import io
 import itertools
@@ -61,12 +62,14 @@ class Finding:
 
 def committed_suites(root: Path, params: Params) -> list[Suite]:
     """List the suites whose reports are committed: all but those that Git ignores."""
-    with Repo(str(root)) as repo:
-        return [
+    suites = list(params.suites.values())
+    with contextlib.suppress(DvcException), Repo(str(root)) as repo:
+        suites = [
             suite
-            for suite in params.suites.values()
+            for suite in suites
             if not repo.scm.is_ignored(str(root.resolve() / suite.reports / "report.md"))
         ]
+    return suites
 
 
 def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
