@@ -18,7 +18,7 @@ import typer
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import Params, load_params
+from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
     from dropout_bench.data.sources import Source
@@ -83,19 +83,6 @@ Workers = Annotated[
         min=1, help="Local worker processes; one per core by default.", show_default=False
     ),
 ]
-
-
-def project_root() -> Path:
-    """Return the folder of ``params.yaml``: this one or the nearest one above it.
-
-    Raises:
-        BenchError: there is none.
-    """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / Params.file).is_file():
-            return Path(os.path.relpath(folder, here))
-    raise BenchError(f"{here}: no {Params.file} here or above; call this inside the project")
 
 
 def _params() -> tuple[Path, Params]:
@@ -379,14 +366,10 @@ def tensorboard(context: typer.Context) -> None:
     since the run store or DVC's cache had them, are filled in first, and so are test figures.
     """
     from dropout_bench.evaluation.board import log_test_figures, write_layout
-    from dropout_bench.training.store import RunStore, default_store
-    from dropout_bench.training.sweep import restore_logs
 
     root, params = _params()
-    store = RunStore(default_store(root))
     for suite in params.suites.values():
         for name, experiment in suite.experiments.items():
-            restore_logs(name, experiment, root, store)
             log_test_figures(name, experiment, root / "logs", root / suite.reports / "results")
     write_layout(root / "logs")
     command = Path(sys.executable).with_name("tensorboard")

@@ -5,9 +5,10 @@ their difference at one seed is a paired difference: what is left of chance is t
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 class Stream(IntEnum):
@@ -19,9 +20,10 @@ class Stream(IntEnum):
     MASKS = 3
     NOISE = 4
     SHIFTS = 5
+    ELSE = 6
 
 
-def stream_seed(seed: int, stream: Stream, index: int = 0) -> int:
+def stream_seed(seed: int, stream: Stream, index: int | tuple[int, ...] = 0) -> int:
     """Derive the 32-bit seed of a stream.
 
     Args:
@@ -32,12 +34,49 @@ def stream_seed(seed: int, stream: Stream, index: int = 0) -> int:
     Returns:
         An integer in [0, 2³²): as much as torch's Mersenne Twister takes.
     """
-    sequence = np.random.SeedSequence(seed, spawn_key=(int(stream), index))
+    import numpy as np
+
+    parts = index if isinstance(index, tuple) else (index,)
+    sequence = np.random.SeedSequence(seed, spawn_key=(int(stream), *parts))
     return int(sequence.generate_state(1, np.uint32)[0])
 
 
 def generator(
-    seed: int, stream: Stream, index: int = 0, device: torch.device | str = "cpu"
-) -> torch.Generator:
+    seed: int,
+    stream: Stream,
+    index: int | tuple[int, ...] = 0,
+    device: "torch.device | str" = "cpu",
+) -> "torch.Generator":
     """Return a torch generator at the start of a stream, on ``device``."""
+    import torch
+
     return torch.Generator(device).manual_seed(stream_seed(seed, stream, index))
+
+
+class Masks:
+    """The stream of random numbers of one noise layer.
+
+    Args:
+        seed: the run's seed.
+        layer: number of the layer; 0 is the input.
+        part: number of the noise layer within it, from 0.
+    """
+
+    def __init__(self, seed: int, layer: int, part: int = 0) -> None:
+        self._seed = seed
+        self._layer = layer
+        self._part = part
+        self._index = layer
+        self._generator: torch.Generator | None = None
+
+    def on(self, device: "torch.device") -> "torch.Generator":
+        """Return the generator on ``device``; each use goes on where the last one ended."""
+        if self._generator is None or self._generator.device != device:
+            index = (self._index, self._part) if self._part else self._index
+            self._generator = generator(self._seed, Stream.MASKS, index, device)
+        return self._generator
+
+    def restart(self, number: int) -> None:
+        """Begin another stream of the same layer, the one of this number, from 0."""
+        self._index = 1000 * (number + 1) + self._layer
+        self._generator = None

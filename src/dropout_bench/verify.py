@@ -10,7 +10,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -25,13 +25,13 @@ from dropout_bench.analysis.results import Results, read_results, read_table, re
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.evaluation.pictures import examples, features
-from dropout_bench.evaluation.tables import DIGITS, Evaluation, evaluated_weights
+from dropout_bench.evaluation.tables import DIGITS, Evaluation
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, Suite
 from dropout_bench.params.run import Job, Run
 from dropout_bench.report.render import render
-from dropout_bench.training.result import CURVES, epoch_file
-from dropout_bench.training.store import Identity, library_versions
+from dropout_bench.training.keys import Identity, library_versions
+from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 
 NOT_IN_GIT = ("data/raw/", "runs/")
 """What a fresh clone lacks."""
@@ -135,8 +135,8 @@ def _keys(suite: Suite, root: Path) -> Iterator[Finding]:
 
 def _identity(job: Job, data: str, device: str, versions: Mapping[str, str]) -> Identity:
     """Return a run's identity under this code and the library versions that are recorded."""
-    libraries = {name: versions[name] for name in library_versions()}
-    return Identity(**vars(Identity.here(job.run, data, device)) | libraries)
+    libraries = tuple((name, versions[name]) for name in library_versions())
+    return replace(Identity.here(job.run, data, device), libraries=libraries)
 
 
 def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
@@ -284,7 +284,7 @@ def _again(job: Job, experiments: list[Experiment], source: Source) -> list[Agai
 
     raw, run = source.at_hand(), job.run
     keep = any(experiment.keep_every_epoch for experiment in experiments)
-    result = train(run, raw, None, keep)
+    result = train(run, raw, keep)
     outcomes = []
     for experiment in experiments:
         weights = result.files[evaluated_weights(experiment)]

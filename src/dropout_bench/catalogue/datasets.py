@@ -1,6 +1,7 @@
 """The three datasets: what is known of each before a byte of it is read."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Dataset:
     def pixels(self) -> int:
         """Number of pixels of an image: the network's input width."""
         return self.shape[0] * self.shape[1]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a run's bytes depend on, besides the data themselves."""
+        return {"shape": self.shape, "white": self.white}
 
 
 DIGIT_NAMES = tuple(str(digit) for digit in range(10))

@@ -5,27 +5,26 @@ by index in one operation and turned into floats after it reached the device. Th
 decode, so there are no worker processes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dropout_bench.catalogue.datasets import DATASETS, Dataset
 from dropout_bench.data import idx
 from dropout_bench.data.subsets import Indices, reindexed, stratified_split
 from dropout_bench.errors import BenchError
+from dropout_bench.params.options import active
+from dropout_bench.params.options.base import Option
 from dropout_bench.params.run import Run
 from dropout_bench.params.values import Normalise
 from dropout_bench.streams import Stream, generator
 
 Batch = tuple[Tensor, Tensor]
 """Images, (images, height, width), and labels, (images,)."""
-
-BATCHES_PER_CHUNK = 64
-"""Batches handed to one ``training_step``: what Lightning does per step is paid once for all."""
 
 EVALUATION_BATCH = 1000
 """Images per batch in evaluation; fixed, since sums over a batch depend on its size."""
@@ -81,10 +80,7 @@ class Subset(L.LightningDataModule):
         normalise: a pixel of value v in [0, 1] enters as (v − mean) / sd.
         batch_size: images per optimiser step.
         seed: draws the subset, the split, the order of the batches, the noise and the shifts.
-        input_noise: standard deviation of Gaussian noise added to the normalised pixels of every
-            training image, anew each time it is seen.
-        shift: each training image is moved by up to so many pixels down or up and right or left,
-            anew each time it is seen; what comes in is black.
+        options: what training images go through, anew each time that they are seen.
 
     Raises:
         BenchError: (by ``setup``) the files are missing or damaged, labels are not those of the
@@ -102,8 +98,7 @@ class Subset(L.LightningDataModule):
         normalise: Normalise | None = None,
         batch_size: int = 64,
         seed: int = 0,
-        input_noise: float = 0.0,
-        shift: int = 0,
+        options: Sequence[Option] = (),
     ) -> None:
         super().__init__()
         self.folder = Path(root) / self.dataset.name
@@ -113,20 +108,21 @@ class Subset(L.LightningDataModule):
         self.normalise = normalise or Normalise()
         self.batch_size = batch_size
         self.seed = seed
-        self.input_noise = input_noise
-        self.shift = shift
-        self._noise = generator(seed, Stream.NOISE)
-        self._shifts = generator(seed, Stream.SHIFTS)
+        self.options = [
+            (option, generator(seed, Stream[option.stream]) if option.stream else None)
+            for option in options
+        ]
 
     def prepare_data(self) -> None:
         """Check that the dataset is there and whole; getting it is ``dropout-bench download``."""
         idx.verified_digest(self.folder)
 
-    def setup(self, stage: str) -> None:
-        """Open the training files (``fit``, ``validate``) or the test files (``test``)."""
-        if stage == "test":
+    def setup(self, stage: str | None = None) -> None:
+        """Open the training files (``fit``, ``validate``), the test files (``test``), or both."""
+        if stage in {"test", "predict", None}:
             self.test_images, self.test_labels = self._open("test")
             self.test = (self.test_labels >= 0).nonzero().squeeze(1).numpy()
+        if stage in {"test", "predict"}:
             return
         self.train_images, self.train_labels = self._open("train")
         labels = self.train_labels.numpy()
@@ -156,28 +152,49 @@ class Subset(L.LightningDataModule):
         return torch.from_numpy(images), torch.from_numpy(reindexed(labels, self.classes))
 
     def train_dataloader(self) -> Batches:
-        """Chunks of training batches; each pass goes on in the seed's stream of orders."""
+        """Training batches, many at once for a module that asks for them (``batches_per_chunk``).
+
+        Each pass goes on in the seed's stream of orders.
+        """
         return Batches(
-            self.train_images,
+            self._opened("train_images"),
             self.train_labels,
             self.split.train,
-            self.batch_size * BATCHES_PER_CHUNK,
+            self.batch_size * (self._batches_per_chunk or 1),
             generator(self.seed, Stream.ORDER),
         )
 
+    @property
+    def _batches_per_chunk(self) -> int | None:
+        module = self.trainer.lightning_module if self.trainer is not None else None
+        return getattr(module, "batches_per_chunk", None)
+
+    def _opened(self, name: str) -> Tensor:
+        try:
+            images: Tensor = getattr(self, name)
+        except AttributeError:
+            stage = "test" if name.startswith("test") else "fit"
+            raise BenchError(f'no images are open yet: call setup("{stage}") first') from None
+        return images
+
     def train_evaluation_dataloader(self) -> Batches:
         """The training images once, in the dataset's order."""
-        return self._in_order(self.train_images, self.train_labels, self.split.train)
+        return self._in_order(self._opened("train_images"), self.train_labels, self.split.train)
 
     def val_dataloader(self) -> Batches | list[Any]:
         """The validation images in the dataset's order; no loader at all without a split."""
+        images = self._opened("train_images")
         if not len(self.split.validation):
             return []
-        return self._in_order(self.train_images, self.train_labels, self.split.validation)
+        return self._in_order(images, self.train_labels, self.split.validation)
 
     def test_dataloader(self) -> Batches:
         """The test images of the chosen classes in the dataset's order."""
-        return self._in_order(self.test_images, self.test_labels, self.test)
+        return self._in_order(self._opened("test_images"), self.test_labels, self.test)
+
+    def predict_dataloader(self) -> Batches:
+        """The test images, to be predicted."""
+        return self.test_dataloader()
 
     @staticmethod
     def _in_order(images: Tensor, labels: Tensor, chosen: Indices) -> Batches:
@@ -188,40 +205,20 @@ class Subset(L.LightningDataModule):
         images, labels = batch
         if self.trainer is None or not self.trainer.training:
             return self.floats(images), labels
-        images = self.floats(self._shifted(images) if self.shift else images)
-        if self.input_noise:
-            noise = torch.randn(images.shape, generator=self._noise)  # the same on every device
-            images += noise.mul_(self.input_noise).to(images.device)
+        for option, random in self.options:
+            images = option.on_bytes(images, random)
+        images = self.floats(images)
+        for option, random in self.options:
+            images = option.on_pixels(images, random)
+        if self._batches_per_chunk is None:
+            return images, labels
         size = self.batch_size
         return list(zip(images.split(size), labels.split(size), strict=True))
-
-    def _shifted(self, images: Tensor) -> Tensor:
-        steps = 2 * self.shift + 1
-        by = torch.randint(steps, (2, len(images)), generator=self._shifts).to(images.device)
-        return shifted(images, by[0] - self.shift, by[1] - self.shift)
 
     def floats(self, images: Tensor) -> Tensor:
         """Normalise images: (v / white − mean) / sd, float32, from bytes v in [0, white]."""
         mean, sd = self.normalise.mean, self.normalise.sd
         return images.float().mul_(1 / (self.dataset.white * sd)).sub_(mean / sd)
-
-
-def shifted(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Move each image by whole pixels; what comes in is black.
-
-    Args:
-        images: shape (images, height, width).
-        down: pixels that each image moves down, negative for up; shape (images,).
-        right: pixels that each image moves right, negative for left; shape (images,).
-    """
-    count, height, width = images.shape
-    margin = int(torch.stack([down, right]).abs().max()) if count else 0
-    padded = nn.functional.pad(images, (margin,) * 4)
-    device = images.device
-    rows = torch.arange(height, device=device) + margin - down[:, None]
-    columns = torch.arange(width, device=device) + margin - right[:, None]
-    each = torch.arange(count, device=device)[:, None, None]
-    return padded[each, rows[:, :, None], columns[:, None, :]]
 
 
 class MNISTSubset(Subset):
@@ -257,6 +254,5 @@ def subset_of(run: Run, root: Path | str) -> Subset:
         normalise=run.normalise,
         batch_size=run.batch_size,
         seed=run.seed,
-        input_noise=run.input_noise,
-        shift=run.shift,
+        options=active(run),
     )

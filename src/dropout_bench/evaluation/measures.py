@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dropout_bench.data.modules import Subset, shifted
+from dropout_bench.data.modules import Subset
+from dropout_bench.data.shifting import shifted
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import Noise
+from dropout_bench.models.layers.noise import Noise
 from dropout_bench.params.experiment import Measure
 from dropout_bench.streams import Stream, generator
 
@@ -87,7 +88,7 @@ def _let_noise_in(network: MLP, stream: int) -> None:
     """Have the noise layers, and them alone, act as in training; with another stream."""
     for layer in network.modules():
         if isinstance(layer, Noise):
-            layer.restart(stream)
+            layer.masks.restart(stream)
             layer.train()
 
 

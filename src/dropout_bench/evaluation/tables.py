@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import ConfigDict, TypeAdapter
 
 from dropout_bench import engine
+from dropout_bench.catalogue.source import digest_of
 from dropout_bench.data.sources import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.board import log_test_figures
@@ -19,17 +20,17 @@ from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, feature
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment, Measure
 from dropout_bench.params.run import Job, Run
-from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
-from dropout_bench.training.store import RunStore, digest_of_code
+from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
+from dropout_bench.training.store import RunStore
 from dropout_bench.training.sweep import read_about, run_folder
 
 _LIBRARIES = ("numpy", "safetensors", "scikit-learn", "torchmetrics", "torchvision")
 CURVES_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
 METRICS = [*CURVES_METRICS, "test/ece", "test/brier"]
 _EVALUATION_CODE = (
-    "evaluation/metrics.py",
-    "evaluation/measures.py",
-    "evaluation/histograms.py",
+    "evaluation.metrics",
+    "evaluation.measures",
+    "evaluation.histograms",
 )
 DIGITS = "%.6g"
 
@@ -153,17 +154,12 @@ _EVALUATION = TypeAdapter(Evaluation)
 def _kept_as(call: tuple[Any, ...]) -> str:
     """Name an evaluation by all that it depends on, besides what the run's key tells."""
     _, _, weights, by_epoch, *asked = call
-    digest = hashlib.sha256(digest_of_code(*_EVALUATION_CODE).encode())
+    digest = hashlib.sha256(digest_of(*_EVALUATION_CODE).encode())
     about = [*asked, [version(name) for name in _LIBRARIES]]
     digest.update(json.dumps(about).encode())
     for content in (weights, *by_epoch.values()):
         digest.update(hashlib.sha256(content).digest())
     return f"evaluation-{digest.hexdigest()[:32]}"
-
-
-def evaluated_weights(experiment: Experiment) -> str:
-    """Name the file of the weights that an experiment evaluates."""
-    return BEST if experiment.checkpoint == "best" else LAST
 
 
 def _call(run: Run, folder: Path, experiment: Experiment, source: Source) -> tuple[Any, ...]:
@@ -254,7 +250,7 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
         curves = [{str(k): float(v) for k, v in row.items()} for row in table.to_dict("records")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
-    stopped_early = run.patience is not None and len(epochs) <= run.epochs
+    stopped_early = bool(getattr(run, "patience", None)) and len(epochs) <= run.epochs
     if epochs != list(range(1, len(epochs) + 1)) or not (
         len(epochs) == run.epochs or stopped_early
     ):

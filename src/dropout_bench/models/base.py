@@ -1,8 +1,9 @@
 """The base LightningModule: everything that the MLP variants share."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import cast
+from typing import Any, ClassVar, cast
 
 import lightning as L
 import torch
@@ -10,22 +11,34 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import LinearLR, LRScheduler
+from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.aggregation import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from dropout_bench.data.modules import Batch
-from dropout_bench.models.dropout import Dropout
-from dropout_bench.models.linear import PortableLinear
-from dropout_bench.streams import Stream, stream_seed
+from dropout_bench.catalogue.optimisers import OPTIMISERS
+from dropout_bench.models.layers.dropout import Dropout
+from dropout_bench.models.layers.linear import PortableLinear
+from dropout_bench.models.layers.noise import Noise
+from dropout_bench.params.options import Options, active
+from dropout_bench.params.values import Strict
+from dropout_bench.streams import Masks, Stream, stream_seed
+
+Batch = tuple[Tensor, Tensor]
+"""Images, (images, height, width), and labels, (images,)."""
 
 
 class MLP(L.LightningModule):
-    """A multilayer perceptron for images, trained by Adam on the cross-entropy.
+    """A multilayer perceptron for images, trained on the cross-entropy.
 
-    A variant says what one of its hidden layers is made of (:meth:`hidden_layer`); input, output,
-    training, metrics and optimiser stand here once.
+    A variant says what one of its hidden layers is made of (:meth:`hidden_layer`), and whichever
+    of :meth:`loss`, :meth:`on_epoch`, :attr:`counterpart` and :attr:`Own` differs from what stands
+    here; input, output, training, metrics and optimiser stand here once.
+
+    It is an ordinary LightningModule, for any Trainer and any loader of (images, labels); of its
+    own data module it asks for many batches at once (:attr:`batches_per_chunk`), since what
+    Lightning does per step is then paid once for all. It steps the optimiser itself: Lightning
+    refuses gradient clipping and accumulation by the Trainer.
 
     Loss is the negative log-likelihood −log softmax(z)ₜ of the true class t, in nats, averaged
     over images; accuracy is the fraction of images whose largest logit is that of the true class.
@@ -36,66 +49,89 @@ class MLP(L.LightningModule):
         pixels: number of pixels of an image.
         classes: number of classes.
         hidden: width of each hidden layer.
-        dropout: dropout rate of each hidden layer, in [0, 1).
+        dropout: dropout rate of each hidden layer, or one for all of them; in [0, 1).
         input_dropout: dropout rate of the pixels, in [0, 1).
-        learning_rate: Adam's step size.
+        learning_rate: the optimiser's step size.
+        optimiser: name of an entry of :data:`dropout_bench.catalogue.optimisers.OPTIMISERS`.
         seed: draws the initial weights and the masks.
-        weight_decay: decoupled weight decay λ (Loshchilov and Hutter 2019): each step also takes
-            learning_rate · λ · w from every parameter w.
-        l2: factor λ of an L2 penalty λ/2 · Σ w² of all parameters, whose gradient enters Adam's.
-        l1: factor λ of an L1 penalty λ · Σ |w| of the weights of the linear maps.
-        max_norm: largest Euclidean norm c of the weights into a hidden unit; longer ones are
-            shortened to it after each step (Srivastava et al. 2014, section 5.1).
-        learning_rate_decay: ``none``, or ``linear``: in epoch e of E the step size is
-            learning_rate · (1 − (e − 1) / E).
+        options: what else it is trained with, as in ``params.yaml``.
+
+    Raises:
+        ValueError: there is not one rate for each hidden layer, or a rate outside [0, 1).
     """
+
+    counterpart: ClassVar[str | None] = "standard"
+    """the variant that this one is at rate 0; None for one that takes no dropout"""
+
+    batches_per_chunk: ClassVar[int] = 64
+    """batches that one ``training_step`` may take, with an optimiser step for each"""
+
+    class Own(Strict):
+        """Options of the variant's own; ``self.own`` has their values."""
 
     def __init__(
         self,
         pixels: int,
         classes: int,
         hidden: tuple[int, ...],
-        dropout: tuple[float, ...],
+        dropout: tuple[float, ...] | float,
         input_dropout: float = 0.0,
         learning_rate: float = 1e-3,
+        optimiser: str = "adam",
         seed: int = 0,
-        weight_decay: float = 0.0,
-        l2: float = 0.0,
-        l1: float = 0.0,
-        max_norm: float | None = None,
-        learning_rate_decay: str = "none",
+        options: Options | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.full_rates = (input_dropout, *dropout)
+        rates = dropout if isinstance(dropout, tuple | list) else (dropout,) * len(hidden)
+        if len(rates) != len(hidden):
+            raise ValueError(f"{len(rates)} dropout rates for {len(hidden)} hidden layers")
+        options = Options.model_validate(options or {}, from_attributes=True)
+        # Plain values: they are in every checkpoint, which is loaded without running any code.
+        self.save_hyperparameters(
+            {
+                "pixels": pixels,
+                "classes": classes,
+                "hidden": list(hidden),
+                "dropout": list(rates),
+                "input_dropout": input_dropout,
+                "learning_rate": learning_rate,
+                "optimiser": optimiser,
+                "seed": seed,
+                "options": options.model_dump(mode="json", exclude_defaults=True),
+            }
+        )
         self.learning_rate = learning_rate
+        self.optimiser = OPTIMISERS[optimiser]
         self.seed = seed
-        self.weight_decay = weight_decay
-        self.l2 = l2
-        self.l1 = l1
-        self.max_norm = max_norm
-        self.learning_rate_decay = learning_rate_decay
+        self.options = active(options)
+        self.own = self.Own.model_validate(dict(getattr(options, "own")))  # noqa: B009
         # One training_step takes a chunk of batches and steps the optimiser after each.
         self.automatic_optimization = False
+        self._parts: dict[int, int] = {}
+        self.linears: list[nn.Linear] = []
+        hidden_layers = []
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(stream_seed(seed, Stream.WEIGHTS))
             layers = OrderedDict[str, nn.Module](flatten=nn.Flatten())
             if input_dropout:
-                layers["input_dropout"] = Dropout(input_dropout, seed, layer=0)
+                layers["input_dropout"] = Dropout(input_dropout, self.masks(0))
             widths = pairwise((pixels, *hidden))
-            linears: list[nn.Linear] = []
             for number, ((before, after), rate) in enumerate(
-                zip(widths, dropout, strict=True), start=1
+                zip(widths, rates, strict=True), start=1
             ):
-                linears.append(PortableLinear(before, after))
-                layers[f"hidden{number}"] = nn.Sequential(
-                    *self.hidden_layer(linears[-1], rate, number)
-                )
-            layers["output"] = PortableLinear(hidden[-1], classes)
+                self.linears.append(PortableLinear(before, after))
+                layer = nn.Sequential(*self.hidden_layer(self.linears[-1], rate, number))
+                hidden_layers.append(layer)
+                layers[f"hidden{number}"] = layer
+            layers["output"] = output = PortableLinear(hidden[-1], classes)
+        self.linears.append(output)
+        self._hidden_layers = tuple(hidden_layers)
         self.network = nn.Sequential(layers)
-        self.hidden_weights = [linear.weight for linear in linears]
         self.train_metrics = _metrics("train", classes)
         self.val_metrics = _metrics("val", classes)
         self.test_metrics = _metrics("test", classes)
+
+    # What a variant may say.
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Return the modules of a hidden layer, in order.
@@ -103,40 +139,77 @@ class MLP(L.LightningModule):
         Args:
             linear: the layer's linear map.
             rate: the layer's dropout rate.
-            number: the layer's number, from 1; a dropout layer draws its masks by it.
+            number: the layer's number, from 1; :meth:`masks` takes it.
         """
         raise NotImplementedError
+
+    def loss(self, images: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
+        """Return the loss of a batch that training lowers, a scalar: here the cross-entropy.
+
+        Args:
+            images: normalised images, (images, height, width); for a method with a second pass.
+            labels: their classes, (images,).
+            logits: what the network gave for them, (images, classes).
+        """
+        return F.cross_entropy(logits, labels)
+
+    def on_epoch(self, progress: float) -> None:
+        """Prepare an epoch; ``progress`` is 0 in the first one and 1 in the last."""
+
+    def masks(self, layer: int) -> Masks:
+        """Return a new stream of random numbers for a noise layer; no two share theirs.
+
+        Args:
+            layer: number of the hidden layer that it stands in; 0 is the input.
+        """
+        part = self._parts.get(layer, 0)
+        self._parts[layer] = part + 1
+        return Masks(self.seed, layer, part)
+
+    # What one may ask of it.
+
+    def hidden_layers(self) -> tuple[nn.Sequential, ...]:
+        """Return the hidden layers, in order."""
+        return self._hidden_layers
+
+    def noise_layers(self) -> list[Noise]:
+        """Return the layers that put noise into it, from the input on."""
+        return [layer for layer in self.modules() if isinstance(layer, Noise)]
+
+    @property
+    def hidden_weights(self) -> list[Tensor]:
+        """The weights into each hidden layer, (units, inputs)."""
+        return [linear.weight for linear in self.linears[:-1]]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits, (images, classes), of normalised images, (images, height, width)."""
         logits: Tensor = self.network(images)
         return logits
 
-    def training_step(self, batches: list[Batch], batch_idx: int) -> None:
-        """Take one optimiser step for each batch of a chunk."""
+    # What Lightning asks of it.
+
+    def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> None:
+        """Take one optimiser step for a batch, or for each batch of a chunk."""
         optimizer = cast("LightningOptimizer", self.optimizers())
+        # A loader's own batch is a pair of tensors, in a tuple or a list.
+        batches = cast("list[Batch]", [batch] if isinstance(batch[0], Tensor) else batch)
         seen = []
         for images, labels in batches:
+            if 0 <= self.trainer.max_steps <= self.trainer.global_step:
+                break
             logits = self(images)
-            loss = F.cross_entropy(logits, labels)
+            loss = self.loss(images, labels, logits)
+            for option in self.options:
+                loss = loss + option.penalty(self)
             optimizer.zero_grad()
-            self.manual_backward(loss + self.penalty() if self.l1 else loss)
+            self.manual_backward(loss)
             optimizer.step()
-            if self.max_norm is not None:
-                self._shorten_weights(self.max_norm)
-            seen.append(logits.detach())
-        labels = torch.cat([labels for _, labels in batches])
-        self._record(self.train_metrics, torch.cat(seen), labels)
-
-    def penalty(self) -> Tensor:
-        """Return the L1 penalty, λ · Σ |w|, a scalar; L2 and weight decay are in the optimiser."""
-        weights = (*self.hidden_weights, cast("nn.Linear", self.network.output).weight)
-        return self.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
-
-    @torch.no_grad()
-    def _shorten_weights(self, longest: float) -> None:
-        for weight in self.hidden_weights:
-            weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=longest))
+            for option in self.options:
+                option.after_step(self)
+            seen.append((logits.detach(), labels))
+        if seen:
+            logits, labels = (torch.cat(those) for those in zip(*seen, strict=True))
+            self._record(self.train_metrics, logits, labels)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Record loss and accuracy on validation images, in evaluation mode."""
@@ -146,10 +219,20 @@ class MLP(L.LightningModule):
         """Record loss and accuracy on test images, in evaluation mode."""
         self._record(self.test_metrics, self(batch[0]), batch[1])
 
+    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
+        """Return the probability of each class, (images, classes), in evaluation mode."""
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        return cast("Tensor", self(images)).softmax(1)
+
     def _record(self, metrics: MetricCollection, logits: Tensor, labels: Tensor) -> None:
         metrics["loss"].update(F.cross_entropy(logits, labels, reduction="none"))
         metrics["accuracy"].update(logits, labels)
-        self.log_dict(metrics, on_step=False, on_epoch=True)
+        self.log_dict(metrics, on_step=False, on_epoch=True, prog_bar=True)
+
+    def on_train_epoch_start(self) -> None:
+        """Tell the variant how far the training is."""
+        last = max(1, (self.trainer.max_epochs or 1) - 1)
+        self.on_epoch(min(1.0, self.current_epoch / last))
 
     def on_train_epoch_end(self) -> None:
         """Lower the step size, if it is to decay."""
@@ -157,18 +240,20 @@ class MLP(L.LightningModule):
             schedule.step()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam (Kingma and Ba 2015) with its usual moments, all parameters in one fused step."""
-        adam = torch.optim.Adam(
-            self.parameters(),
-            self.learning_rate,
-            weight_decay=self.weight_decay or self.l2,
-            decoupled_weight_decay=self.weight_decay > 0,
-            fused=True,
-        )
-        if self.learning_rate_decay == "none":
-            return adam
+        """Make the optimiser: all parameters in one fused step, and a schedule if there is one."""
+        settings = dict(self.optimiser.settings)
+        for option in self.options:
+            for way, strength in option.optimiser_settings().items():
+                settings |= {"weight_decay": strength, **self.optimiser.penalty[way]}
+        kind = getattr(torch.optim, self.optimiser.torch)
+        optimizer = kind(self.parameters(), self.learning_rate, **settings)
         epochs = self.trainer.max_epochs or 1
-        return [adam], [LinearLR(adam, start_factor=1.0, end_factor=0.0, total_iters=epochs)]
+        schedules = [
+            schedule
+            for option in self.options
+            if (schedule := option.schedule(optimizer, epochs)) is not None
+        ]
+        return [optimizer], schedules
 
 
 def _metrics(split: str, classes: int) -> MetricCollection:

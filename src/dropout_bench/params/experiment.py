@@ -1,8 +1,6 @@
 """An experiment: a question, as a grid of cells times seeds, that expands into its runs."""
 
 import itertools
-import pkgutil
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -15,8 +13,9 @@ from pydantic import (
 )
 
 from dropout_bench.catalogue.datasets import DATASETS, Dataset
+from dropout_bench.catalogue.optimisers import OPTIMISERS
 from dropout_bench.errors import did_you_mean
-from dropout_bench.params.options import Options
+from dropout_bench.params.options import Options, active, chosen
 from dropout_bench.params.run import Cell, Job, Run
 from dropout_bench.params.values import (
     Normalise,
@@ -30,13 +29,7 @@ from dropout_bench.params.values import (
     unique,
     widths_text,
 )
-
-VARIANTS = frozenset(
-    module.name.replace("_", "-")
-    for module in pkgutil.iter_modules([str(Path(__file__).parents[1] / "models" / "variants")])
-)
-"""The MLP variants there are: one module each in ``models/variants``."""
-
+from dropout_bench.params.variants import VARIANTS, counterpart
 
 Measure = Literal[
     "masks",
@@ -58,14 +51,6 @@ def _list_of_widths(value: Any) -> Any:
 
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
-
-
-WITHOUT_DROPOUT = {
-    "alpha-dropout": "selu",
-    "batch-norm-dropout": "batch-norm",
-    "dropout-batch-norm": "batch-norm",
-}
-"""The variant that a variant is at rate 0.0; ``standard`` for those that are not named."""
 
 
 class Experiment(Options):
@@ -108,7 +93,9 @@ class Experiment(Options):
     combinations: dict[OptionsName, Options] = Field(alias="with", default_factory=dict)
     """named combinations of the options below; each is an axis's value"""
     learning_rate: Positive
-    """Adam's step size"""
+    """the optimiser's step size"""
+    optimiser: str = "adam"
+    """adam, adamw or sgd: the entries of ``src/dropout_bench/catalogue/optimisers.py``"""
     batch_size: PositiveInt
     """images per optimiser step"""
     epochs: PositiveInt
@@ -127,6 +114,13 @@ class Experiment(Options):
     def _known_dataset(cls, name: str) -> str:
         if name not in DATASETS:
             raise ValueError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
+        return name
+
+    @field_validator("optimiser")
+    @classmethod
+    def _known_optimiser(cls, name: str) -> str:
+        if name not in OPTIMISERS:
+            raise ValueError(f'no optimiser "{name}"; {did_you_mean(name, OPTIMISERS)}')
         return name
 
     @field_validator("variants")
@@ -187,20 +181,13 @@ class Experiment(Options):
                 "set validation above 0, or checkpoint: last"
             )
         for place, options in self._options().items():
-            where = f"with.{place}." if place else ""
-            if options.patience and not self.validation:
-                raise ValueError(
-                    f"{where}patience: it watches the validation loss, and validation is 0.0; "
-                    "set validation above 0"
-                )
-            if options.patience and self.keep_every_epoch:
-                raise ValueError(
-                    f"{where}patience: keep_every_epoch needs a fixed number of epochs; drop one"
-                )
-            if options.weight_decay and options.l2:
-                raise ValueError(f"{where}l2: weight_decay is set too; choose one of them")
+            for option in active(options):
+                try:
+                    option.check(dict(self))
+                except ValueError as error:
+                    raise ValueError(f"with.{place}.{error}" if place else str(error)) from error
         for variant in self.variants:
-            if self._has_dropout() and variant in {"standard", *WITHOUT_DROPOUT.values()}:
+            if self._has_dropout() and counterpart(variant) is None:
                 raise ValueError(
                     f'variants: "{variant}" takes no dropout, and there are rates above 0.0; '
                     "name another variant, or make 0.0 the only rate"
@@ -216,11 +203,11 @@ class Experiment(Options):
 
     def _options(self) -> dict[str, Options]:
         """Return each combination of options: its own, over those of the experiment."""
-        common = {name: getattr(self, name) for name in Options.model_fields}
+        common = chosen(self)
         if not self.combinations:
-            return {"": Options(**common)}
+            return {"": Options.model_validate(common)}
         return {
-            name: Options(**common | options.model_dump(exclude_unset=True))
+            name: Options.model_validate(common | options.model_dump(exclude_unset=True))
             for name, options in self.combinations.items()
         }
 
@@ -243,7 +230,6 @@ class Experiment(Options):
     def cells(self) -> list[Cell]:
         """List the cells of the grid, each network without dropout once."""
         cells: dict[Cell, None] = {}
-        alone = set(WITHOUT_DROPOUT.values())
         for hidden, size, options, variant, input_dropout, rates in itertools.product(
             self.hidden,
             self.resolved_train_sizes,
@@ -254,8 +240,8 @@ class Experiment(Options):
         ):
             per_layer = rates * len(hidden) if len(rates) == 1 else rates
             without = not any(per_layer) and not input_dropout
-            if without and variant not in alone:
-                variant = WITHOUT_DROPOUT.get(variant, "standard")
+            if without:
+                variant = counterpart(variant) or variant
             cells[self._cell(variant, per_layer, input_dropout, hidden, size, options)] = None
         return list(cells)
 
@@ -295,7 +281,7 @@ class Experiment(Options):
         if not any((*cell.dropout, cell.input_dropout)):
             return None
         base = self._cell(
-            WITHOUT_DROPOUT.get(cell.variant, "standard"),
+            counterpart(cell.variant) or cell.variant,
             (0.0,) * len(cell.hidden),
             0.0,
             cell.hidden,
@@ -318,6 +304,9 @@ class Experiment(Options):
         return [job.run for job in self.jobs()]
 
     def _run(self, cell: Cell, options: Options, seed: int) -> Run:
+        values = chosen(options)
+        if cell.variant not in self.variants:  # the counterpart has no options of the variant's own
+            values.pop("own", None)
         return Run(
             dataset=self.dataset,
             classes=self.resolved_classes,
@@ -332,7 +321,8 @@ class Experiment(Options):
             batch_size=self.batch_size,
             epochs=self.epochs,
             seed=seed,
-            **options.model_dump(),
+            optimiser=self.optimiser,
+            **values,
         )
 
     def _path(self, cell: Cell, seed: int) -> str:

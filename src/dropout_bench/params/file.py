@@ -3,6 +3,7 @@
 It is read as YAML 1.2, as DVC reads it: ``1e-3`` is a number and ``010`` is ten.
 """
 
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,6 +112,19 @@ class Params(Strict):
         if name not in known:
             raise BenchError(f'{self.file}: no experiment "{name}"; {did_you_mean(name, known)}')
         return known[name]
+
+
+def project_root() -> Path:
+    """Return the folder of ``params.yaml``: this one or the nearest one above it.
+
+    Raises:
+        BenchError: there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / Params.file).is_file():
+            return Path(os.path.relpath(folder, here))
+    raise BenchError(f"{here}: no {Params.file} here or above; call this inside the project")
 
 
 def read_yaml(path: Path) -> Any:

@@ -76,6 +76,7 @@ class Run(Options):
     batch_size: int
     epochs: int
     seed: int
+    optimiser: str = "adam"
 
 
 class Job(NamedTuple):

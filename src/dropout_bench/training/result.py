@@ -2,12 +2,19 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dropout_bench.params.experiment import Experiment
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 CURVES = "curves.csv"
-EVENTS = "events.tfevents"
+
+
+def evaluated_weights(experiment: "Experiment") -> str:
+    """Name the file of the weights that an experiment evaluates."""
+    return BEST if experiment.checkpoint == "best" else LAST
 
 
 def epoch_file(epoch: int) -> str:
@@ -35,14 +42,12 @@ class RunResult:
         files: content of each file by name: weights after the last epoch, weights of the best
             epoch on the validation split where there is one, weights after every epoch where
             asked for, and the curves; bytes that depend on nothing but code, parameters and data.
-        events: the TensorBoard event file, which carries a clock.
         seconds: the time that training took.
         device: what it was computed on and in which arithmetic.
     """
 
     files: dict[str, bytes]
     device: str
-    events: bytes = b""
     seconds: float = math.nan
 
     @property

@@ -4,29 +4,27 @@ import csv
 import io
 import logging
 import math
-import shutil
+import platform
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
-from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import load, save
-from torch.utils.tensorboard.summary import hparams
 
 from dropout_bench import numerics
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.data.modules import subset_of
 from dropout_bench.models.base import MLP
 from dropout_bench.models.variants import variant_class
+from dropout_bench.params.options import active, chosen
 from dropout_bench.params.run import Run
-from dropout_bench.params.values import rates_text, widths_text
+from dropout_bench.streams import Stream, stream_seed
 from dropout_bench.training.result import BEST, CURVES, LAST, RunResult, epoch_file
 
 
@@ -35,10 +33,16 @@ class Diverged(RuntimeError):
 
 
 def device_in_use() -> str:
-    """Describe what runs of this process are computed on: ``CPU, oneDNN-AVX2``, or the GPU."""
+    """Describe what runs of this process are computed on.
+
+    ``CPU, oneDNN-AVX2`` is the same everywhere; a GPU, or a CPU with an arithmetic of its own, is
+    named.
+    """
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()}, {numerics.arithmetic('cuda')}"
-    return f"CPU, {numerics.arithmetic()}"
+    if (arithmetic := numerics.arithmetic()) == numerics.PORTABLE:
+        return f"CPU, {arithmetic}"
+    return f"CPU ({platform.system()} {platform.machine()}), {arithmetic}"
 
 
 def network_of(run: Run) -> MLP:
@@ -50,12 +54,9 @@ def network_of(run: Run) -> MLP:
         dropout=run.dropout,
         input_dropout=run.input_dropout,
         learning_rate=run.learning_rate,
+        optimiser=run.optimiser,
         seed=run.seed,
-        weight_decay=run.weight_decay,
-        l2=run.l2,
-        l1=run.l1,
-        max_norm=run.max_norm,
-        learning_rate_decay=run.learning_rate_decay,
+        options=chosen(run),
     )
 
 
@@ -100,38 +101,38 @@ def _weights(module: L.LightningModule) -> bytes:
 
 
 def train(
-    run: Run, raw: Path, events: Path | None = None, keep_every_epoch: bool = False
+    run: Run,
+    raw: Path,
+    keep_every_epoch: bool = False,
+    callbacks: Sequence[L.Callback] = (),
 ) -> RunResult:
     """Train one run.
 
     Args:
         run: what to train.
         raw: the folder of all datasets.
-        events: folder to write TensorBoard's events to while it trains; made anew. Without it
-            they come back with the result alone.
         keep_every_epoch: whether to keep the weights after each epoch.
+        callbacks: what else watches the training, without a part in it.
 
     Raises:
         Diverged: the training loss is no longer finite.
         BenchError: the dataset is missing or damaged.
     """
     numerics.use_one_thread()
-    data = subset_of(run, raw)
+    # All that a run draws comes from its streams; what does not, in a variant from elsewhere, is
+    # at least the same whatever this process trained before.
+    L.seed_everything(stream_seed(run.seed, Stream.ELSE), verbose=False)
     history = _History(keep_every_epoch)
-    callbacks: list[L.Callback] = [history]
-    if run.patience:
-        callbacks.append(EarlyStopping("val/loss", patience=run.patience, check_finite=False))
-    with _event_folder(events) as folder, _quiet_lightning():
-        logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
-        for summary in hparams(_hyperparameters(run), dict.fromkeys(_METRICS, 0.0)):
-            logger.experiment.file_writer.add_summary(summary)
+    more = [callback for option in active(run) for callback in option.callbacks()]
+    with tempfile.TemporaryDirectory() as nowhere, _quiet_lightning():
         trainer = L.Trainer(
-            accelerator="auto",
+            # Apple's MPS is neither a CPU, nor has it been tried.
+            accelerator="gpu" if torch.cuda.is_available() else "cpu",
             devices=1,
             max_epochs=run.epochs,
-            logger=logger,
-            callbacks=callbacks,
-            log_every_n_steps=1,
+            logger=False,
+            callbacks=[history, *more, *callbacks],
+            default_root_dir=nowhere,
             limit_val_batches=1.0 if run.validation else 0,
             num_sanity_val_steps=0,
             enable_checkpointing=False,
@@ -140,44 +141,16 @@ def train(
             use_distributed_sampler=False,
         )
         started = time.perf_counter()
-        trainer.fit(network_of(run), data)
+        trainer.fit(network_of(run), subset_of(run, raw))
         seconds = time.perf_counter() - started
-        logger.finalize("success")
-        content = b"".join(path.read_bytes() for path in sorted(folder.glob("events.*")))
     return RunResult(
         files={**history.files, CURVES: _csv(history.curves)},
         device=device_in_use(),
-        events=content,
         seconds=seconds,
     )
 
 
-_METRICS = [f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")]
-
-
-def _hyperparameters(run: Run) -> dict[str, str | float]:
-    return {
-        "dataset": run.dataset,
-        "classes": len(run.classes),
-        "train_size": run.train_size,
-        "validation": run.validation,
-        "variant": run.variant,
-        "hidden": widths_text(run.hidden),
-        "dropout": rates_text(run.dropout),
-        "input_dropout": run.input_dropout,
-        "learning_rate": run.learning_rate,
-        "learning_rate_decay": run.learning_rate_decay,
-        "weight_decay": run.weight_decay,
-        "l2": run.l2,
-        "l1": run.l1,
-        "max_norm": run.max_norm or 0.0,
-        "patience": run.patience or 0,
-        "input_noise": run.input_noise,
-        "shift": run.shift,
-        "batch_size": run.batch_size,
-        "epochs": run.epochs,
-        "seed": run.seed,
-    }
+_METRICS = [f"{s}/{m}" for s in ("train", "val") for m in ("loss", "accuracy")]
 
 
 def _csv(rows: list[dict[str, float]]) -> bytes:
@@ -187,18 +160,6 @@ def _csv(rows: list[dict[str, float]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-@contextmanager
-def _event_folder(events: Path | None) -> Iterator[Path]:
-    """Give an empty folder for events."""
-    if events is None:
-        with tempfile.TemporaryDirectory() as temporary:
-            yield Path(temporary)
-        return
-    shutil.rmtree(events, ignore_errors=True)
-    events.mkdir(parents=True)
-    yield events
 
 
 @contextmanager

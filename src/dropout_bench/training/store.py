@@ -11,15 +11,14 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from dropout_bench.files import whole_folder
-from dropout_bench.params.experiment import VARIANTS, Experiment
+from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Run
-from dropout_bench.training.result import EVENTS, RunResult
+from dropout_bench.params.variants import VARIANTS
+from dropout_bench.training.keys import Identity
+from dropout_bench.training.result import RunResult
 
 STORE_VARIABLE = "DROPOUT_BENCH_STORE"
 _ENTRY = "entry.json"
@@ -27,21 +26,6 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 _FILE_NAME = re.compile(r"[a-z][a-z0-9.-]*")
 _DAMAGED = (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError)
 """What reading an entry that is not whole may raise."""
-
-_PACKAGE = Path(__file__).parents[1]
-_TRAINING_CODE = (
-    "numerics.py",
-    "streams.py",
-    "catalogue/datasets.py",
-    "data/idx.py",
-    "data/subsets.py",
-    "data/modules.py",
-    "models/linear.py",
-    "models/dropout.py",
-    "models/base.py",
-    "training/run.py",
-)
-"""The files that a run's result depends on, besides its own variant's."""
 
 
 def default_store(root: Path) -> Path:
@@ -54,74 +38,6 @@ def default_store(root: Path) -> Path:
         return Path(named)
     home = next((p.parents[2] for p in root.resolve().parents if p.match(".dvc/tmp/exps")), root)
     return home / "run-store"
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that compute; a build's suffix such as ``+cpu`` left out."""
-    return {name: _version(name) for name in ("torch", "lightning")}
-
-
-@cache
-def _version(library: str) -> str:
-    return version(library).partition("+")[0]
-
-
-@cache
-def code_digest(variant: str) -> str:
-    """Digest the source code that training a variant depends on (line ends apart)."""
-    return digest_of_code(*_TRAINING_CODE, *_variant_files(variant.replace("-", "_")))
-
-
-def digest_of_code(*names: str) -> str:
-    """Digest source files of this package (line ends apart)."""
-    digest = hashlib.sha256()
-    for name in names:
-        source = (_PACKAGE / name).read_bytes().replace(b"\r\n", b"\n")
-        digest.update(f"{name}\0{len(source)}\0".encode() + source)
-    return digest.hexdigest()
-
-
-def _variant_files(module: str) -> list[str]:
-    """List the file of a variant and those of the variants that it is derived from."""
-    file = f"models/variants/{module}.py"
-    bases = re.findall(r"dropout_bench\.models\.variants\.(\w+)", (_PACKAGE / file).read_text())
-    return [file, *(name for base in bases for name in _variant_files(base))]
-
-
-@dataclass(frozen=True)
-class Identity:
-    """All that the bytes of a run depend on: equal identities, equal bytes.
-
-    Attributes:
-        run: what is trained.
-        data: digest of the dataset's files.
-        device: what it is computed on, as :func:`~dropout_bench.training.run.device_in_use` says.
-        code: digest of the code that trains it.
-        torch: version of torch.
-        lightning: version of lightning.
-    """
-
-    run: Run
-    data: str
-    device: str
-    code: str
-    torch: str
-    lightning: str
-
-    @classmethod
-    def here(cls, run: Run, data: str, device: str) -> "Identity":
-        """Return the identity that the run has under this process's code and libraries."""
-        return cls(run, data, device, code_digest(run.variant), **library_versions())
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
-        return {**vars(self), "run": self.run.model_dump(mode="json")}
-
-    @property
-    def key(self) -> str:
-        """The run's key: 32 hexadecimal digits of a SHA-256."""
-        canonical = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -217,7 +133,6 @@ class RunStore:
             raise ValueError("checksum")
         return RunResult(
             files=files,
-            events=(folder / EVENTS).read_bytes(),
             seconds=float(entry["seconds"]),
             device=str(entry["identity"]["device"]),
         )
@@ -241,7 +156,6 @@ class RunStore:
         with whole_folder(self.folder / identity.key) as folder:
             for name, content in result.files.items():
                 (folder / name).write_bytes(content)
-            (folder / EVENTS).write_bytes(result.events)
             (folder / _ENTRY).write_text(json.dumps(entry, indent=1))
 
     def put_beside(self, key: str, name: str, content: bytes) -> None:
@@ -268,7 +182,13 @@ class RunStore:
             sizes = [file.stat().st_size for file in folder.iterdir()]
             try:
                 told = json.loads((folder / _ENTRY).read_bytes())["identity"]
-                identity = Identity(**told | {"run": Run.model_validate(told["run"])})
+                identity = Identity(
+                    Run.model_validate(told["run"]),
+                    told["data"],
+                    told["device"],
+                    told["code"],
+                    tuple(told["libraries"].items()),
+                )
             except (OSError, ValueError, KeyError, TypeError):
                 identity = None
             entries.append(Entry(folder.name, identity, folder.stat().st_mtime, sum(sizes)))

@@ -2,10 +2,10 @@
 
 import json
 import platform
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from filelock import FileLock, Timeout
@@ -16,10 +16,16 @@ from dropout_bench.errors import BenchError, one_line
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
+from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import RunResult, Time, epoch_file
-from dropout_bench.training.store import Identity, RunStore, library_versions
+from dropout_bench.training.store import RunStore
+
+if TYPE_CHECKING:
+    import lightning as L
 
 ABOUT = "run.json"
+
+Watch = Callable[[Path], "L.Callback"]
 
 
 def run_folder(runs: Path, experiment: str, job: Job) -> Path:
@@ -35,6 +41,7 @@ def sweep(
     store: RunStore,
     scheduler: str | None = None,
     worker_count: int | None = None,
+    watch: Watch | None = None,
 ) -> dict[Job, Time]:
     """Train what is missing of an experiment and write all its runs to ``runs/<name>``.
 
@@ -50,6 +57,7 @@ def sweep(
         store: where finished runs are kept.
         scheduler: address of a Dask scheduler, if not this machine's own workers.
         worker_count: number of local workers; one per core without it.
+        watch: gives each training a callback that writes to a folder of its own in ``logs/live``.
 
     Returns:
         The time that each run's training took, when it was trained.
@@ -71,11 +79,11 @@ def sweep(
             missing = {
                 job.name: job for job in jobs if store.get(identities[job].key, needed) is None
             }
-            logs = (root / "logs" / name).resolve()
+            logs = (root / "logs" / "live" / name).resolve()
             logs.mkdir(parents=True, exist_ok=True)
             # Seed by seed, so that runs that are compared are trained at about the same time.
             calls = {
-                call: (identities[job], source, logs, call, experiment.keep_every_epoch)
+                call: (identities[job], source, experiment.keep_every_epoch, call, logs, watch)
                 for call, job in sorted(missing.items(), key=lambda item: item[1].run.seed)
             }
             with engine.Progress(title, len(jobs), reused=len(jobs) - len(missing)) as progress:
@@ -98,7 +106,6 @@ def sweep(
                     )
                 times[job] = result.time
                 _write(folder / job.name, identity, result, needed)
-                _restore_events(root / "logs" / name / job.name, identity.key, result)
         return times
 
 
@@ -125,7 +132,12 @@ def _device() -> str:
 
 
 def _train(
-    identity: Identity, source: Source, logs: Path, name: str, keep_every_epoch: bool
+    identity: Identity,
+    source: Source,
+    keep_every_epoch: bool,
+    name: str,
+    logs: Path,
+    watch: "Watch | None",
 ) -> RunResult:
     from dropout_bench.training.run import train  # in the worker: torch is loaded there
 
@@ -141,8 +153,8 @@ def _train(
             "give all workers the same device and the same versions of code and libraries"
         )
     # On another machine than the project's there is no folder of logs.
-    events = logs / name if logs.is_dir() else None
-    return train(identity.run, source.at_hand(), events, keep_every_epoch)
+    watching = [watch(logs / name)] if watch is not None and logs.is_dir() else []
+    return train(identity.run, source.at_hand(), keep_every_epoch, watching)
 
 
 def _summary(title: str, failures: Mapping[Job, BaseException], total: int) -> str:
@@ -182,26 +194,6 @@ def read_about(folder: Path) -> dict[str, str]:
     if not isinstance(about, dict) or set(about) != expected:
         raise BenchError(f"{path}: damaged (it lacks what a run has); run: dvc repro")
     return {name: str(value) for name, value in about.items()}
-
-
-def restore_logs(name: str, experiment: Experiment, root: Path, store: RunStore) -> None:
-    """Give every run of an experiment its TensorBoard events, where DVC had no need to train it."""
-    for job in experiment.jobs():
-        folder = run_folder(root / "runs", name, job)
-        if folder.is_dir():
-            key = read_about(folder)["key"]
-            if (result := store.get(key)) is not None:
-                _restore_events(root / "logs" / name / job.name, key, result)
-
-
-def _restore_events(folder: Path, key: str, result: RunResult) -> None:
-    """Give a run that was trained elsewhere, or earlier, its TensorBoard events back."""
-    written_for = folder / "key"
-    if not written_for.exists() or written_for.read_text() != key:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / "events.out.tfevents.0").write_bytes(result.events)
-        written_for.write_text(key)
 
 
 def write_timings(name: str, times: Mapping[Job, Time], timings: Path) -> None:

@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import ClassicDropout
+from dropout_bench.models.layers.classic_dropout import ClassicDropout
 
 
 class ClassicDropoutMLP(MLP):
@@ -14,4 +14,4 @@ class ClassicDropoutMLP(MLP):
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation, classic dropout."""
-        return [linear, nn.ReLU(), ClassicDropout(rate, self.seed, number)]
+        return [linear, nn.ReLU(), ClassicDropout(rate, self.masks(number))]

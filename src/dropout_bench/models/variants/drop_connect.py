@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import DropConnect
+from dropout_bench.models.layers.drop_connect import DropConnect
 
 
 class DropConnectMLP(MLP):
@@ -14,4 +14,4 @@ class DropConnectMLP(MLP):
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map with dropped weights, activation."""
-        return [DropConnect(linear, rate, self.seed, number), nn.ReLU()]
+        return [DropConnect(linear, rate, self.masks(number)), nn.ReLU()]

@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import Dropout
+from dropout_bench.models.layers.dropout import Dropout
 
 
 class DropoutMLP(MLP):
@@ -14,4 +14,4 @@ class DropoutMLP(MLP):
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation, dropout."""
-        return [linear, nn.ReLU(), Dropout(rate, self.seed, number)]
+        return [linear, nn.ReLU(), Dropout(rate, self.masks(number))]

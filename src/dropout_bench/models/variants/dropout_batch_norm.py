@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import Dropout
+from dropout_bench.models.layers.dropout import Dropout
 
 
 class DropoutBatchNormMLP(MLP):
@@ -14,11 +14,13 @@ class DropoutBatchNormMLP(MLP):
     Variance Shift*, section 3).
     """
 
+    counterpart = "batch-norm"
+
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, dropout, batch normalisation, activation."""
         return [
             linear,
-            Dropout(rate, self.seed, number),
+            Dropout(rate, self.masks(number)),
             nn.BatchNorm1d(linear.out_features),
             nn.ReLU(),
         ]

@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import GaussianDropout
+from dropout_bench.models.layers.gaussian_dropout import GaussianDropout
 
 
 class GaussianDropoutMLP(MLP):
@@ -14,4 +14,4 @@ class GaussianDropoutMLP(MLP):
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation, noise."""
-        return [linear, nn.ReLU(), GaussianDropout(rate, self.seed, number)]
+        return [linear, nn.ReLU(), GaussianDropout(rate, self.masks(number))]

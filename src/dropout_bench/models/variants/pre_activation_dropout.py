@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import Dropout
+from dropout_bench.models.layers.dropout import Dropout
 
 
 class PreActivationDropoutMLP(MLP):
@@ -15,4 +15,4 @@ class PreActivationDropoutMLP(MLP):
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, dropout, activation."""
-        return [linear, Dropout(rate, self.seed, number), nn.ReLU()]
+        return [linear, Dropout(rate, self.masks(number)), nn.ReLU()]

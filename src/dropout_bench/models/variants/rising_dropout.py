@@ -1,6 +1,5 @@
 """Dropout that begins with none."""
 
-from dropout_bench.models.dropout import Dropout
 from dropout_bench.models.variants.dropout import DropoutMLP
 
 
@@ -10,12 +9,10 @@ class RisingDropoutMLP(DropoutMLP):
     Source: Morerio et al. 2017, *Curriculum Dropout*, section 3, with a line for their exponential.
     """
 
-    def on_train_epoch_start(self) -> None:
+    def on_epoch(self, progress: float) -> None:
         """Set the rates of the epoch."""
-        progress = self.current_epoch / max(1, (self.trainer.max_epochs or 1) - 1)
-        for layer in self.modules():
-            if isinstance(layer, Dropout):
-                layer.p = self.rate_at(progress, self.full_rates[layer.layer])
+        for layer in self.noise_layers():
+            layer.p = self.rate_at(progress, layer.rate)
 
     @staticmethod
     def rate_at(progress: float, full: float) -> float:

@@ -1,5 +1,7 @@
 """A self-normalising network, without dropout."""
 
+from typing import ClassVar
+
 from torch import nn
 
 from dropout_bench.models.base import MLP
@@ -10,6 +12,8 @@ class SELUMLP(MLP):
 
     Source: Klambauer et al. 2017, *Self-Normalizing Neural Networks*, section 2.
     """
+
+    counterpart: ClassVar[str | None] = None
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation; the rate is 0."""

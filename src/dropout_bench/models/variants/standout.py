@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import Standout
+from dropout_bench.models.layers.standout import Standout
 
 
 class StandoutMLP(MLP):
@@ -14,4 +14,4 @@ class StandoutMLP(MLP):
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation and dropout in one."""
-        return [Standout(linear, rate, self.seed, number)]
+        return [Standout(linear, rate, self.masks(number))]

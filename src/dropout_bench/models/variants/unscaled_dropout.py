@@ -3,7 +3,7 @@
 from torch import nn
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import UnscaledDropout
+from dropout_bench.models.layers.unscaled_dropout import UnscaledDropout
 
 
 class UnscaledDropoutMLP(MLP):
@@ -11,4 +11,4 @@ class UnscaledDropoutMLP(MLP):
 
     def hidden_layer(self, linear: nn.Linear, rate: float, number: int) -> list[nn.Module]:
         """Linear map, activation, unscaled dropout."""
-        return [linear, nn.ReLU(), UnscaledDropout(rate, self.seed, number)]
+        return [linear, nn.ReLU(), UnscaledDropout(rate, self.masks(number))]

@@ -18,24 +18,26 @@ def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
 
 class _OneDNNLinear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
         return _product(x, weight, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
         for_x = _product(gradient, weight.t()) if ctx.needs_input_grad[0] else None
-        return for_x, _product(gradient.t(), x.t()), gradient.sum(0)
+        for_bias = gradient.sum(0) if ctx.needs_input_grad[2] else None
+        return for_x, _product(gradient.t(), x.t()), for_bias
 
 
-def portable_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def portable_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return x Wᵀ + b: the same bits on every x86-64 CPU with AVX2, where the pins allow it.
 
     Shapes: x (batch, in_features), weight (out_features, in_features), bias (out_features,).
     """
-    if arithmetic(x.device.type) == PORTABLE:
+    # torch.compile cannot look into an operator that is private to torch: it gets its own.
+    if not torch.compiler.is_compiling() and arithmetic(x.device.type) == PORTABLE:
         return _OneDNNLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call,no-any-return]
     return F.linear(x, weight, bias)
 
