@@ -69,15 +69,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 def sweep(arguments: argparse.Namespace) -> None:
     """Train all runs in a new project in ``root``, with nothing to reuse."""
-    from dropout_bench.data.sources import Source
-    from dropout_bench.params.file import Download
+    from dropout_bench.data.download import Source
     from dropout_bench.training.store import RunStore
     from dropout_bench.training.sweep import sweep as sweep_of
 
     root = arguments.root
     (root / "data").mkdir()
     (root / "data" / "raw").symlink_to(arguments.raw.resolve(), target_is_directory=True)
-    source = Source.of("mnist", root, Download())
+    source = Source.of("mnist", root)
     store = RunStore(root / "run-store")
     sweep_of(NAME, experiment(arguments), root, source, store, worker_count=arguments.workers)
 

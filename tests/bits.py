@@ -7,9 +7,10 @@ import warnings
 from pathlib import Path
 
 import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
-from dropout_bench.params.experiment import VARIANTS, WITHOUT_DROPOUT, Experiment
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.variants import VARIANTS, counterpart
+from dropout_bench.training.keys import library_versions
 from dropout_bench.training.run import device_in_use, train
-from dropout_bench.training.store import library_versions
 
 SETTINGS = {
     "dataset": "mnist",
@@ -33,11 +34,11 @@ def digests(raw: Path) -> dict[str, str]:
     """Digest what each variant's training leaves; and name the device and the libraries."""
     found = {"device": device_in_use(), **library_versions()}
     for variant in sorted(VARIANTS):
-        without = variant in {"standard", *WITHOUT_DROPOUT.values()}
+        without = counterpart(variant) is None
         noise = {"dropout": [0.0]} if without else {"dropout": ["0.5/0.3"], "input_dropout": [0.1]}
         experiment = Experiment.model_validate(SETTINGS | noise | {"variants": [variant]})
         (run,) = experiment.runs()
-        files = train(run, raw, None, False).files
+        files = train(run, raw).files
         content = b"".join(files[name] for name in sorted(files))
         found[variant] = hashlib.sha256(content).hexdigest()[:32]
     return found

@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 
 import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
-from dropout_bench.data import idx
+from dropout_bench.data import arrays
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Run
 
-PER_CLASS = {"train": 40, "test": 12}
+PER_CLASS: dict[arrays.SplitName, int] = {"train": 40, "test": 12}
 
 
 def make_dataset(folder: Path, shape: tuple[int, int] = (28, 28)) -> Path:
     """Write a dataset of ten classes: class k is a bright bar at row 2k, with noise."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
+    splits: dict[arrays.SplitName, tuple[arrays.Array, arrays.Array]] = {}
     for split, count in PER_CLASS.items():
         labels = np.tile(np.arange(10, dtype=np.uint8), count)
         images = random.integers(0, 128, (len(labels), *shape), dtype=np.uint8)
         images[np.arange(len(labels)), labels * shape[0] // 10] = 200
-        idx.write_idx(folder / idx.FILES[split, "images"], images)
-        idx.write_idx(folder / idx.FILES[split, "labels"], labels)
-    idx.write_sums(folder)
+        splits[split] = images, labels
+    arrays.save(folder, splits)
     return folder
 
 

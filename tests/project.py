@@ -106,7 +106,10 @@ def commit_a_report(root: Path, name: str, **others: object) -> None:
     text = io.StringIO()
     YAML().dump(CLAIMS, text)
     (root / "claims.yaml").write_text(re.sub(r"\bsmall\b(?! question)", name, text.getvalue()))
-    pipeline = (PROJECT / "dvc.yaml").read_text().replace("[mnist, fashion-mnist]", "[digits]")
+    pipeline = (PROJECT / "dvc.yaml").read_text()
+    pipeline = re.sub(r"foreach: \{ mnist: .*", "foreach: { digits: Digits }", pipeline)
+    (root / "data" / "archives" / "Digits").mkdir(parents=True)
+    (root / "data" / "archives" / "Digits" / "none").touch()
     (root / "dvc.yaml").write_text(pipeline.partition("# What `dvc plots show`")[0])
     shutil.copytree(
         PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")

@@ -4,14 +4,15 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from conftest import PER_CLASS, make_dataset
 
-from dropout_bench.data import idx
-from dropout_bench.data.modules import BATCHES_PER_CHUNK, MNISTSubset
+from dropout_bench.data import arrays
+from dropout_bench.data.modules import Subset
 from dropout_bench.data.subsets import reindexed, stratified_split
 from dropout_bench.errors import BenchError
 from dropout_bench.params.values import Normalise
@@ -64,13 +65,13 @@ def test_images_of_other_classes_are_left_out() -> None:
 
 
 def test_more_images_than_there_are_is_an_error(raw: Path) -> None:
-    data = MNISTSubset(raw, train_size=10_000)
+    data = Subset("mnist", raw, train_size=10_000)
     with pytest.raises(BenchError, match="10000 images asked for, 400 there"):
         data.setup("fit")
 
 
-def module(raw: Path, **settings: object) -> MNISTSubset:
-    data = MNISTSubset(raw, **settings)  # type: ignore[arg-type]
+def module(raw: Path, **settings: object) -> Subset:
+    data = Subset("mnist", raw, **settings)  # type: ignore[arg-type]
     data.prepare_data()
     data.setup("fit")
     return data
@@ -86,10 +87,15 @@ def test_each_pass_sees_every_image_once_in_a_new_order(raw: Path) -> None:
     assert torch.equal(torch.cat([labels for _, labels in again]), passes[0])
 
 
-def test_a_chunk_holds_so_many_batches(raw: Path) -> None:
+@pytest.mark.parametrize("asked_for", [None, 64])
+def test_a_chunk_holds_as_many_batches_as_the_module_asks_for(
+    asked_for: int | None, raw: Path
+) -> None:
     data = module(raw, batch_size=2)
+    fitted = SimpleNamespace(batches_per_chunk=asked_for)
+    data.trainer = SimpleNamespace(lightning_module=fitted)  # type: ignore[assignment]
     sizes = [len(labels) for _, labels in data.train_dataloader()]
-    assert sizes[0] == 2 * BATCHES_PER_CHUNK
+    assert sizes[0] == 2 * (asked_for or 1)
     assert sum(sizes) == 10 * PER_CLASS["train"]
     assert len(data.train_dataloader()) == len(sizes)
 
@@ -113,19 +119,18 @@ def test_pixels_are_normalised_as_asked(raw: Path) -> None:
 
 def test_training_opens_no_test_file(tmp_path: Path) -> None:
     make_dataset(tmp_path / "mnist")
-    for (split, _), name in idx.FILES.items():
-        if split == "test":
-            (tmp_path / "mnist" / name).unlink()
-    data = MNISTSubset(tmp_path, validation=0.1)
+    for file in (tmp_path / "mnist").glob("test-*"):
+        file.unlink()
+    data = Subset("mnist", tmp_path, validation=0.1)
     data.setup("fit")
     assert len(data.train_dataloader())
-    with pytest.raises(BenchError, match="t10k"):
+    with pytest.raises(BenchError, match=r"test-images\.npy: not there"):
         data.setup("test")
 
 
 def test_images_are_mapped_not_read(raw: Path) -> None:
-    images = idx.map_idx(raw / "mnist" / idx.FILES["train", "images"])
-    assert isinstance(images, np.memmap)
+    for array in arrays.open_split(raw / "mnist", "train"):
+        assert isinstance(array, np.memmap)
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -133,55 +138,64 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "too long": lambda content: content + b"\0",
     "empty": lambda content: b"",
     "another format": lambda content: b"\x1f\x8b" + content[2:],
-    "wrong count": lambda content: content[:7] + bytes([content[7] ^ 1]) + content[8:],
+    "half": lambda content: content[: len(content) // 2],
 }
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-@pytest.mark.parametrize("name", sorted(idx.FILES.values()))
+@pytest.mark.parametrize("name", arrays.FILES)
 def test_a_damaged_file_is_noticed_by_its_checksum(how: str, name: str, tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "mnist")
-    idx.verified_digest(folder)
+    arrays.verified_digest(folder)
     (folder / name).write_bytes(DAMAGE[how]((folder / name).read_bytes()))
     with pytest.raises(BenchError, match=f"{name}.*dropout-bench download mnist"):
-        MNISTSubset(tmp_path).prepare_data()
+        Subset("mnist", tmp_path).prepare_data()
 
 
-@pytest.mark.parametrize("how", DAMAGE)
-def test_a_file_that_is_no_idx_is_refused_even_with_its_checksum(how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["cut short", "empty", "another format", "half"])
+def test_a_file_that_is_no_array_is_refused_even_with_its_checksum(
+    how: str, tmp_path: Path
+) -> None:
     folder = make_dataset(tmp_path / "mnist")
-    path = folder / idx.FILES["train", "labels"]
+    path = folder / "train-labels.npy"
     path.write_bytes(DAMAGE[how](path.read_bytes()))
-    idx.write_sums(folder)
-    with pytest.raises(BenchError, match="train"):
-        MNISTSubset(tmp_path).setup("fit")
+    arrays.write_sums(folder)
+    with pytest.raises(BenchError, match=r"train-labels\.npy: cannot be read"):
+        Subset("mnist", tmp_path).setup("fit")
+
+
+def test_another_type_of_number_is_refused(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "mnist")
+    np.save(folder / "train-labels.npy", np.zeros(400))
+    with pytest.raises(BenchError, match=r"train-labels\.npy: an array of float64"):
+        Subset("mnist", tmp_path).setup("fit")
 
 
 def test_swapped_files_are_noticed(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "mnist")
-    train, test = (folder / idx.FILES[split, "labels"] for split in ("train", "test"))
+    train, test = (folder / f"{split}-labels.npy" for split in ("train", "test"))
     content = train.read_bytes()
     train.write_bytes(test.read_bytes())
     test.write_bytes(content)
     with pytest.raises(BenchError, match="checksum is wrong"):
-        MNISTSubset(tmp_path).prepare_data()
+        Subset("mnist", tmp_path).prepare_data()
 
 
 def test_images_and_labels_of_different_number_are_refused(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "mnist")
-    shutil.copy(folder / idx.FILES["test", "labels"], folder / idx.FILES["train", "labels"])
+    shutil.copy(folder / "test-labels.npy", folder / "train-labels.npy")
     with pytest.raises(BenchError, match="do not fit"):
-        MNISTSubset(tmp_path).setup("fit")
+        Subset("mnist", tmp_path).setup("fit")
 
 
 def test_a_label_out_of_range_is_refused(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "mnist")
     labels = np.full(10 * PER_CLASS["train"], 10, dtype=np.uint8)
-    idx.write_idx(folder / idx.FILES["train", "labels"], labels)
+    np.save(folder / "train-labels.npy", labels)
     with pytest.raises(BenchError, match="label is 10"):
-        MNISTSubset(tmp_path).setup("fit")
+        Subset("mnist", tmp_path).setup("fit")
 
 
 def test_a_dataset_that_is_not_there_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="dropout-bench download mnist"):
-        MNISTSubset(tmp_path).prepare_data()
+        Subset("mnist", tmp_path).prepare_data()

@@ -18,9 +18,8 @@ from project import SETTINGS, bench, contents, run, wait_for, write_project
 from ruamel.yaml import YAML
 
 from dropout_bench import engine
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
-from dropout_bench.params.file import Download
 from dropout_bench.training.keys import Identity
 from dropout_bench.training.sweep import _train
 
@@ -307,7 +306,7 @@ def test_no_scheduler_at_the_address_is_told(tmp_path: Path) -> None:
 
 
 def test_a_worker_unlike_the_others_trains_nothing(raw: Path, tmp_path: Path) -> None:
-    source = Source("mnist", raw, "digest", Download())
+    source = Source("mnist", raw, "digest")
     libraries = (("torch", "0.0"),)
     wanted = Identity(one_run(), "digest", "another device", "other code", libraries)
     with pytest.raises(BenchError, match=r"another device.*other code.*torch"):
@@ -317,10 +316,10 @@ def test_a_worker_unlike_the_others_trains_nothing(raw: Path, tmp_path: Path) ->
 def test_a_worker_without_the_data_gets_it_once_and_checks_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dropout_bench.data import sources
+    from dropout_bench.data.download import download
 
-    sources.download("digits", tmp_path / "project" / "data" / "raw", Download(), lambda _: None)
-    source = Source.of("digits", tmp_path / "project", Download())
+    download("digits", tmp_path / "project" / "data" / "raw", lambda _: None)
+    source = Source.of("digits", tmp_path / "project")
     assert source.at_hand() == tmp_path / "project" / "data" / "raw"
 
     (tmp_path / "project").rename(tmp_path / "on another machine")
@@ -329,7 +328,7 @@ def test_a_worker_without_the_data_gets_it_once_and_checks_it(
     assert contents(tmp_path / "node" / "digits") == contents(
         tmp_path / "on another machine" / "data" / "raw" / "digits"
     )
-    other = Source("digits", source.raw, "another digest", Download())
+    other = Source("digits", source.raw, "another digest")
     with pytest.raises(BenchError, match="not the dataset that the caller has"):
         other.at_hand()
 

@@ -5,30 +5,35 @@ import torch
 from torch import nn
 
 from dropout_bench import numerics
-from dropout_bench.models.linear import PortableLinear
+from dropout_bench.models.layers.linear import PortableLinear
 
 SHAPES = [(1, 1, 1), (1, 784, 256), (64, 784, 256), (32, 256, 10), (5, 3, 7)]
 
 
-def pair(inputs: int, outputs: int) -> tuple[nn.Linear, PortableLinear]:
-    reference = nn.Linear(inputs, outputs)
-    portable = PortableLinear(inputs, outputs)
+def pair(inputs: int, outputs: int, bias: bool = True) -> tuple[nn.Linear, PortableLinear]:
+    reference = nn.Linear(inputs, outputs, bias)
+    portable = PortableLinear(inputs, outputs, bias)
     portable.load_state_dict(reference.state_dict())
     return reference, portable
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_values_and_gradients_equal_those_of_nn_linear(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_and_gradients_equal_those_of_nn_linear(
+    shape: tuple[int, int, int], bias: bool, dtype: torch.dtype
+) -> None:
     torch.manual_seed(0)
     batch, inputs, outputs = shape
     results = []
-    x = torch.randn(batch, inputs)
-    weights = torch.randn(batch, outputs)
-    for layer in pair(inputs, outputs):
+    x = torch.randn(batch, inputs, dtype=dtype)
+    weights = torch.randn(batch, outputs, dtype=dtype)
+    for layer in pair(inputs, outputs, bias):
+        layer.to(dtype)
         here = x.clone().requires_grad_()
         y = layer(here)
         (y * weights).sum().backward()
-        results.append((y, here.grad, layer.weight.grad, layer.bias.grad))
+        results.append([y, here.grad, *(each.grad for each in layer.parameters())])
     torch.testing.assert_close(results[1], results[0], rtol=1e-4, atol=1e-5)
 
 

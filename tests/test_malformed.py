@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from dropout_bench.analysis.claims import Check, Claim, Claims, Figure, Published, load_claims
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import Download, Params, load_params
+from dropout_bench.params.file import Params, load_params
 from dropout_bench.params.options import Options
 from dropout_bench.params.values import Normalise
 
@@ -55,7 +55,6 @@ EXPERIMENT: dict[str, Any] = {
     "keep_every_epoch": False,
 }
 PARAMS: dict[str, Any] = {
-    "download": {"timeout": 20.0, "local": "data", "mirrors": {"mnist": ["http://mirror/"]}},
     "defaults": {"common": {"epochs": 5}},
     "experiments": {"question": EXPERIMENT},
     "suites": {
@@ -111,7 +110,7 @@ def keys_of(content: Any) -> set[str]:
 
 def test_the_valid_documents_have_every_key_of_the_schema(tmp_path: Path) -> None:
     for content, models in (
-        (PARAMS, (Params, Download, Experiment, Normalise, Options)),
+        (PARAMS, (Params, Experiment, Normalise, Options)),
         (CLAIMS, (Claims, Published, Figure, Claim, Check)),
     ):
         fields = {f.alias or name for m in models for name, f in m.model_fields.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from conftest import PER_CLASS, experiment, one_run
 
-from dropout_bench.data import idx
+from dropout_bench.data.arrays import open_split
 from dropout_bench.evaluation.metrics import evaluate
 from dropout_bench.evaluation.pictures import EXAMPLES, examples, features
 from dropout_bench.report.html import anchor, page
@@ -30,8 +30,7 @@ def test_features_are_the_weights_into_the_first_units(raw: Path) -> None:
 
 def test_examples_are_the_images_on_which_most_seeds_differ(raw: Path) -> None:
     settings = experiment(classes=[3, 5, 8], seeds=[0, 1, 2])
-    folder = raw / "mnist"
-    labels = idx.map_idx(folder / idx.FILES["test", "labels"])
+    images, labels = open_split(raw / "mnist", "test")
     chosen = np.flatnonzero(np.isin(labels, [3, 5, 8]))
     assert len(chosen) == 3 * PER_CLASS["test"]
     truth = np.array([[3, 5, 8].index(label) for label in labels[chosen]])
@@ -50,7 +49,6 @@ def test_examples_are_the_images_on_which_most_seeds_differ(raw: Path) -> None:
     (worst,) = [
         row for row in rows if row["kind"] == "right without dropout" and row["number"] == 0
     ]
-    images = idx.map_idx(folder / idx.FILES["test", "images"])
     for row, place, right in ((first, 7, (3, 0)), (second, 4, (3, 1)), (worst, 20, (0, 3))):
         assert bytes.fromhex(str(row["pixels"])) == images[chosen[place]].tobytes()
         assert (row["right_with"], row["right_without"]) == right

@@ -125,14 +125,14 @@ def test_the_report_tells_what_the_tables_hold(project: Path) -> None:
 @pytest.mark.slow
 def test_training_and_report_do_without_the_test_set(project: Path, tmp_path: Path) -> None:
     root = write_project(tmp_path / "p", small=SETTINGS)
-    for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+    for name in ("test-images.npy", "test-labels.npy"):
         path = root / "data" / "raw" / "mnist" / name
-        os.truncate(path, 8)  # a header and no image: reading it would fail
-    from dropout_bench.data import idx
+        os.truncate(path, 8)  # no whole header: reading it would fail
+    from dropout_bench.data.arrays import write_sums
 
-    idx.write_sums(root / "data" / "raw" / "mnist")
+    write_sums(root / "data" / "raw" / "mnist")
     bench(root, "train", "small")
-    assert "t10k" in bench(root, "evaluate", "small", status=1)
+    assert "test-" in bench(root, "evaluate", "small", status=1)
     assert not (root / "reports" / "results").exists()
 
 

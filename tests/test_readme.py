@@ -31,7 +31,6 @@ def commands(heading: str = "") -> list[str]:
 ELSEWHERE = {
     "make repro": "below",
     "make test": "make coverage, in .ci/run",
-    "export DROPOUT_BENCH_MIRROR=/path/to/mirror": "tests/test_sources.py",
     "dask scheduler --host 127.0.0.1 --port 8786": "tests/test_faults.py",
     "dask worker tcp://127.0.0.1:8786 --nthreads 1 --nworkers 2": "tests/test_faults.py",
     "DROPOUT_BENCH_SCHEDULER=tcp://127.0.0.1:8786 dvc repro": "tests/test_faults.py",

@@ -14,8 +14,7 @@ from benchmarks.settings import BATCH, LEARNING_RATE, MEAN, PIXELS, SD
 
 def read(folder: Path, split: str) -> tuple[Tensor, Tensor]:
     """Read normalised images, (images, pixels), and labels, (images,)."""
-    pixels = np.fromfile(folder / f"{split}-images-idx3-ubyte", np.uint8, offset=16)
-    labels = np.fromfile(folder / f"{split}-labels-idx1-ubyte", np.uint8, offset=8)
+    pixels, labels = (np.load(folder / f"{split}-{part}.npy") for part in ("images", "labels"))
     images = torch.from_numpy(pixels).view(-1, PIXELS).float().div_(255).sub_(MEAN).div_(SD)
     return images, torch.from_numpy(labels).long()
 
@@ -35,4 +34,4 @@ def train(folder: Path, epochs: int, seed: int, watch: Stopwatch) -> float:
             loss.backward()
             optimizer.step()
     watch.end()
-    return accuracy(model, [read(folder, "t10k")])
+    return accuracy(model, [read(folder, "test")])

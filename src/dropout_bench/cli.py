@@ -21,7 +21,7 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
-    from dropout_bench.data.sources import Source
+    from dropout_bench.data.download import Source
 
 app = typer.Typer(
     name="dropout-bench",
@@ -98,31 +98,20 @@ def download(
             help=f"Any of: {', '.join(DATASETS)}.", show_default=False, autocompletion=_datasets
         ),
     ],
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say whether it is here or can be had.")
-    ] = False,
 ) -> None:
-    """Get datasets into data/raw, each file checked against its published MD5 sum.
+    """Unpack datasets into data/raw, each archive checked against its published MD5 sum.
 
-    The mirrors stand in params.yaml, section download. A local one comes first: the folder or
-    address in $DROPOUT_BENCH_MIRROR, else the folder in download.local where it exists.
+    The archives of MNIST and Fashion-MNIST come with the project, in data/archives. One that is
+    not there is fetched from torchvision's mirrors. $DROPOUT_BENCH_ARCHIVES names another folder.
     """
-    from dropout_bench.data import idx, sources
+    from dropout_bench.data.download import download as download_dataset
 
-    root, params = _params()
+    root = project_root()
     for name in datasets:
         if name not in DATASETS:
             raise BenchError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
-    settings = params.download.model_copy(update={"local": str(root / params.download.local)})
     for name in datasets:
-        if not check:
-            sources.download(name, root / "data" / "raw", settings, typer.echo)
-            continue
-        try:
-            idx.verified_digest(root / "data" / "raw" / name)
-        except BenchError:
-            sources.reachable(DATASETS[name], settings)
-        typer.echo(f"{DATASETS[name].title}: at hand")
+        download_dataset(name, root / "data" / "raw", typer.echo)
 
 
 @app.command()
@@ -134,14 +123,14 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     """
     root, params = _params()
     settings = params.experiment(experiment)
-    source = _source(root, params, settings)
+    source = _source(root, settings)
     _train(root, experiment, settings, source, root / "reports", scheduler, workers)
 
 
-def _source(root: Path, params: Params, experiment: Experiment) -> "Source":
-    from dropout_bench.data.sources import Source
+def _source(root: Path, experiment: Experiment) -> "Source":
+    from dropout_bench.data.download import Source
 
-    return Source.of(experiment.dataset, root, params.download)
+    return Source.of(experiment.dataset, root)
 
 
 def _train(
@@ -174,7 +163,7 @@ def evaluate(
 
     root, params = _params()
     settings = params.experiment(experiment)
-    source = _source(root, params, settings)
+    source = _source(root, settings)
     store = RunStore(default_store(root))
     results = root / "reports" / "results"
     evaluate_experiment(experiment, settings, root, source, store, results, scheduler, workers)
@@ -294,7 +283,7 @@ def verify(
                 f"{seed}; a forgery is found with probability "
                 + ", ".join(f"{p:.2f} if {m} of them are forged" for m, p in odds.items())
             )
-            findings += verification.trained_again(root, params, drawn)
+            findings += verification.trained_again(root, drawn)
     if as_json:
         typer.echo(verification.as_json(findings, about))
     else:
@@ -354,7 +343,7 @@ def _recorded_digests(root: Path) -> dict[str, str]:
     for name in DATASETS:
         with contextlib.suppress(OSError):
             sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
-            digests[name] = hashlib.sha256(sums).hexdigest()
+            digests[name] = hashlib.sha256(sums.rstrip()).hexdigest()
     return digests
 
 
@@ -386,7 +375,7 @@ def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = N
     reports/NAME/.
     """
     from dropout_bench.analysis.claims import load_claims
-    from dropout_bench.data import sources
+    from dropout_bench.data.download import download as download_dataset
     from dropout_bench.evaluation.tables import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
@@ -397,8 +386,8 @@ def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = N
     store = RunStore(default_store(root))
     claims = load_claims(root / "claims.yaml", params.all_experiments).about(suite.experiments)
     for each, experiment in suite.experiments.items():
-        sources.download(experiment.dataset, root / "data" / "raw", params.download, typer.echo)
-        source = _source(root, params, experiment)
+        download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
+        source = _source(root, experiment)
         _train(root, each, experiment, source, reports, scheduler, workers)
         results = reports / "results"
         evaluate_experiment(each, experiment, root, source, store, results, scheduler, workers)

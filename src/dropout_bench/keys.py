@@ -7,14 +7,13 @@ from typing import Any
 
 from dropout_bench.analysis.claims import Check, Claim, Claims, Figure, Published
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import Download, Params
+from dropout_bench.params.file import Params
 from dropout_bench.params.options import Options
 from dropout_bench.params.values import Normalise, Strict
 from dropout_bench.params.variants import VARIANTS
 
 _SECTIONS: tuple[tuple[str, str, type[Strict]], ...] = (
     ("params.yaml", "", Params),
-    ("`download`", "Where datasets come from.", Download),
     ("an experiment", "", Experiment),
     ("`normalise`", "", Normalise),
     (

@@ -22,7 +22,7 @@ from dvc.repo import Repo
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.analysis.results import Results, read_results, read_table, read_versions
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.evaluation.pictures import examples, features
 from dropout_bench.evaluation.tables import DIGITS, Evaluation
@@ -235,7 +235,7 @@ class Again(NamedTuple):
     device: str
 
 
-def trained_again(root: Path, params: Params, drawn: Places) -> Iterator[Finding]:
+def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
     """Train runs from scratch, without the run store, evaluate them wherever they stand, compare.
 
     What is summed or chosen over the runs of a cell is compared where all of them were drawn.
@@ -249,7 +249,7 @@ def trained_again(root: Path, params: Params, drawn: Places) -> Iterator[Finding
     for place in itertools.chain.from_iterable(named.values()):
         dataset = place.experiment.dataset
         if dataset not in sources:
-            sources[dataset] = Source.of(dataset, root, params.download)
+            sources[dataset] = Source.of(dataset, root)
         if place.name not in committed:
             committed[place.name] = read_results(
                 root / place.suite.reports, place.name, place.experiment

@@ -1,6 +1,8 @@
-"""The three datasets: what is known of each before a byte of it is read."""
+"""The datasets: an entry each. It is all that a dataset of torchvision needs to be used here."""
 
-from dataclasses import dataclass
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -11,36 +13,42 @@ class Dataset:
     Attributes:
         name: its name on the command line and in ``params.yaml``.
         title: its name in prose.
+        made_by: the class that knows its files, called as those of torchvision are, with a root
+            and ``train``, and has images and labels in ``data`` and ``targets``.
         classes: the name of each class, by label.
         train_per_class: number of training images of each class, by label.
+        licence: its authors and licence.
+        arguments: further arguments of its class.
         shape: height and width of an image, in pixels.
         white: the value of a fully inked pixel; 0 is the background.
-        md5: the published MD5 sum of each original gzip file; none where nothing is downloaded.
-        folder: name of the dataset's folder in a mirror.
-        licence: its authors and licence.
     """
 
     name: str
     title: str
+    made_by: str
     classes: tuple[str, ...]
     train_per_class: tuple[int, ...]
-    shape: tuple[int, int]
-    white: int
-    md5: dict[str, str]
-    folder: str
     licence: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    shape: tuple[int, int] = (28, 28)
+    white: int = 255
 
     @property
     def pixels(self) -> int:
         """Number of pixels of an image: the network's input width."""
         return self.shape[0] * self.shape[1]
 
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels that have images."""
+        return tuple(label for label, count in enumerate(self.train_per_class) if count)
+
     def facts(self) -> dict[str, Any]:
         """Return what a run's bytes depend on, besides the data themselves."""
         return {"shape": self.shape, "white": self.white}
 
 
-DIGIT_NAMES = tuple(str(digit) for digit in range(10))
+DIGIT_NAMES = tuple(string.digits)
 
 DATASETS = {
     dataset.name: dataset
@@ -48,22 +56,15 @@ DATASETS = {
         Dataset(
             name="mnist",
             title="MNIST",
+            made_by="torchvision.datasets:MNIST",
             classes=DIGIT_NAMES,
             train_per_class=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
-            shape=(28, 28),
-            white=255,
-            md5={
-                "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-                "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
-                "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
-                "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
-            },
-            folder="MNIST",
             licence="Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0",
         ),
         Dataset(
             name="fashion-mnist",
             title="Fashion-MNIST",
+            made_by="torchvision.datasets:FashionMNIST",
             classes=(
                 "T-shirt/top",
                 "Trouser",
@@ -77,27 +78,34 @@ DATASETS = {
                 "Ankle boot",
             ),
             train_per_class=(6000,) * 10,
-            shape=(28, 28),
-            white=255,
-            md5={
-                "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-                "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
-                "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
-                "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
-            },
-            folder="FashionMNIST",
             licence="Zalando SE, 2017; MIT",
+        ),
+        Dataset(
+            name="kmnist",
+            title="Kuzushiji-MNIST",
+            made_by="torchvision.datasets:KMNIST",
+            classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+            train_per_class=(6000,) * 10,
+            licence="NIJL and CODH, adapted by T. Clanuwat et al., 2018; CC BY-SA 4.0",
+        ),
+        Dataset(
+            name="emnist-letters",
+            title="EMNIST letters",  # as published: rows and columns are exchanged
+            made_by="torchvision.datasets:EMNIST",
+            arguments={"split": "letters"},
+            classes=("N/A", *string.ascii_lowercase),  # label 0 has no images
+            train_per_class=(0, *(4800,) * 26),
+            licence="G. Cohen, S. Afshar, J. Tapson, A. van Schaik, 2017, from NIST's database 19",
         ),
         Dataset(
             name="digits",
             title="scikit-learn's 8×8 digits",
+            made_by="dropout_bench.data.digits:Digits",
             classes=DIGIT_NAMES,
             # 1,797 images, of which every fifth of each class is kept for the test set.
             train_per_class=(143, 146, 142, 147, 145, 146, 145, 144, 140, 144),
             shape=(8, 8),
             white=16,
-            md5={},
-            folder="",
             licence="E. Alpaydin, C. Kaynak, 1998 (UCI repository); CC BY 4.0",
         ),
     )

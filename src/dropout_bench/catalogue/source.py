@@ -6,6 +6,7 @@ A digest is of meaning: comments, docstrings, blank lines and line ends are left
 import ast
 import functools
 import hashlib
+import importlib.util
 import io
 import tokenize
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ NOT_DIGESTED = {
     "catalogue.optimisers",
 }
 """Modules whose text is in no digest, and why."""
+
+
+_FOR_TYPES = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
 def file_of(module: str) -> Path | None:
@@ -60,8 +64,9 @@ def imports_of(module: str) -> frozenset[str]:
     for node in _executed(ast.parse(text_of(module))):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            named = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _origin(module, node)
+            named = [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
         else:
             continue
         for name in named:
@@ -71,10 +76,18 @@ def imports_of(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _origin(module: str, node: ast.ImportFrom) -> str:
+    """Name the module that something is imported from, ``from .dropout import …`` included."""
+    file = file_of(module)
+    within = module if file and file.name == "__init__.py" else module.rpartition(".")[0]
+    package = f"{NAME}.{within}".rstrip(".")
+    return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+
+
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
     """Go over a tree, but for what stands there for type checkers alone."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        if isinstance(child, ast.If) and ast.unparse(child.test) in _FOR_TYPES:
             for otherwise in child.orelse:
                 yield from _executed(otherwise)
             continue
@@ -117,11 +130,12 @@ def digest_of(*modules: str) -> str:
 def meaning(module: str) -> str:
     """Return a module's source without what does not change what it does."""
     text = text_of(module)
-    lines: list[str | None] = list(text.splitlines())
+    source = text.split("\n")
+    lines: list[str | None] = [*source]
     for node in ast.walk(ast.parse(text)):
-        # A docstring, of a field too: a text that stands by itself.
+        # A docstring, of a field too: a text that stands by itself, on lines of its own.
         match node:
-            case ast.Expr(value=ast.Constant(value=str())):
+            case ast.Expr(value=ast.Constant(value=str())) if _alone(node, source):
                 for number in range(node.lineno - 1, node.end_lineno or node.lineno):
                     lines[number] = None
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -129,3 +143,11 @@ def meaning(module: str) -> str:
         if token.type == tokenize.COMMENT and (line := lines[row - 1]) is not None:
             lines[row - 1] = line[:column]
     return "\n".join(kept for line in lines if line is not None and (kept := line.rstrip()))
+
+
+def _alone(node: ast.Expr, lines: list[str]) -> bool:
+    """Whether nothing else stands on the lines of a statement, but for a comment."""
+    first, last = lines[node.lineno - 1], lines[(node.end_lineno or node.lineno) - 1]
+    before = first.encode()[: node.col_offset]
+    after = last.encode()[node.end_col_offset :].strip()
+    return not before.strip() and (not after or after.startswith(b"#"))

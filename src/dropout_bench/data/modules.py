@@ -1,4 +1,4 @@
-"""LightningDataModules: subsets of MNIST, Fashion-MNIST and the digits.
+"""The LightningDataModule: a subset of any dataset of the catalogue.
 
 Images stay unsigned bytes in memory-mapped files until a batch is asked for; a batch is gathered
 by index in one operation and turned into floats after it reached the device. There is nothing to
@@ -7,14 +7,14 @@ decode, so there are no worker processes.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
 
-from dropout_bench.catalogue.datasets import DATASETS, Dataset
-from dropout_bench.data import idx
+from dropout_bench.catalogue.datasets import DATASETS
+from dropout_bench.data.arrays import SplitName, open_split, verified_digest
 from dropout_bench.data.subsets import Indices, reindexed, stratified_split
 from dropout_bench.errors import BenchError
 from dropout_bench.params.options import active
@@ -72,6 +72,7 @@ class Subset(L.LightningDataModule):
     The test files are opened by ``setup("test")`` only: training cannot touch them.
 
     Args:
+        dataset: its name in the catalogue.
         root: the folder that holds the dataset's folder.
         classes: labels to keep; the place of a label here is the label the network sees.
         train_size: number of training images to draw, stratified by class, those for validation
@@ -87,10 +88,9 @@ class Subset(L.LightningDataModule):
             dataset, or there are too few images.
     """
 
-    dataset: ClassVar[Dataset]
-
     def __init__(
         self,
+        dataset: str,
         root: Path | str,
         classes: tuple[int, ...] | None = None,
         train_size: int | None = None,
@@ -101,8 +101,9 @@ class Subset(L.LightningDataModule):
         options: Sequence[Option] = (),
     ) -> None:
         super().__init__()
-        self.folder = Path(root) / self.dataset.name
-        self.classes = classes or tuple(range(len(self.dataset.classes)))
+        self.dataset = DATASETS[dataset]
+        self.folder = Path(root) / dataset
+        self.classes = classes or self.dataset.labels
         self.train_size = train_size
         self.validation = validation
         self.normalise = normalise or Normalise()
@@ -115,7 +116,7 @@ class Subset(L.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Check that the dataset is there and whole; getting it is ``dropout-bench download``."""
-        idx.verified_digest(self.folder)
+        verified_digest(self.folder)
 
     def setup(self, stage: str | None = None) -> None:
         """Open the training files (``fit``, ``validate``), the test files (``test``), or both."""
@@ -136,19 +137,8 @@ class Subset(L.LightningDataModule):
         except ValueError as error:
             raise BenchError(f"{self.folder}: cannot be split as asked: {error}") from error
 
-    def _open(self, split: str) -> Batch:
-        images = idx.map_idx(self.folder / idx.FILES[split, "images"])
-        labels = idx.map_idx(self.folder / idx.FILES[split, "labels"])
-        if images.shape != (len(labels), *self.dataset.shape):
-            raise BenchError(
-                f"{self.folder}: {split} images of shape {images.shape} do not fit {len(labels)} "
-                f"labels and images of {self.dataset.shape} pixels"
-            )
-        if len(labels) and labels.max() >= len(self.dataset.classes):
-            raise BenchError(
-                f"{self.folder}: a {split} label is {labels.max()}, "
-                f"and there are {len(self.dataset.classes)} classes"
-            )
+    def _open(self, split: SplitName) -> Batch:
+        images, labels = open_split(self.folder, split)
         return torch.from_numpy(images), torch.from_numpy(reindexed(labels, self.classes))
 
     def train_dataloader(self) -> Batches:
@@ -221,32 +211,10 @@ class Subset(L.LightningDataModule):
         return images.float().mul_(1 / (self.dataset.white * sd)).sub_(mean / sd)
 
 
-class MNISTSubset(Subset):
-    """Handwritten digits of 28 × 28 pixels: 60,000 for training, 10,000 for the test."""
-
-    dataset = DATASETS["mnist"]
-
-
-class FashionMNISTSubset(Subset):
-    """Articles of clothing of 28 × 28 pixels: 60,000 for training, 10,000 for the test."""
-
-    dataset = DATASETS["fashion-mnist"]
-
-
-class DigitsSubset(Subset):
-    """Handwritten digits of 8 × 8 pixels: 1,442 for training, 355 for the test."""
-
-    dataset = DATASETS["digits"]
-
-
-SUBSETS: dict[str, type[Subset]] = {
-    module.dataset.name: module for module in (MNISTSubset, FashionMNISTSubset, DigitsSubset)
-}
-
-
 def subset_of(run: Run, root: Path | str) -> Subset:
     """Return the data module of a run, over the datasets in ``root``."""
-    return SUBSETS[run.dataset](
+    return Subset(
+        run.dataset,
         root,
         classes=run.classes,
         train_size=run.train_size,

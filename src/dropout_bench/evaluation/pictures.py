@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dropout_bench.data import idx
+from dropout_bench.data.arrays import open_split
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
 
@@ -48,11 +48,9 @@ def examples(experiment: Experiment, predicted: Mapping[Job, bytes], raw: Path) 
     if not all(predicted.values()):
         return
     classes = np.array(experiment.resolved_classes)
-    folder = raw / experiment.dataset
-    labels = idx.map_idx(folder / idx.FILES["test", "labels"])
+    images, labels = open_split(raw / experiment.dataset, "test")
     chosen = np.isin(labels, classes)
-    images = idx.map_idx(folder / idx.FILES["test", "images"])[chosen]
-    truth = labels[chosen]
+    images, truth = images[chosen], labels[chosen]
     by_cell = {
         cell: np.array([classes[list(seen)] for job, seen in predicted.items() if job.cell == cell])
         for cell in experiment.cells()

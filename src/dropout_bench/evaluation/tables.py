@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from dropout_bench import engine
 from dropout_bench.catalogue.source import digest_of
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.board import log_test_figures
 from dropout_bench.evaluation.pictures import PICTURE_COLUMNS, examples, features

@@ -236,7 +236,10 @@ class MLP(L.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Lower the step size, if it is to decay."""
-        if schedule := cast("LRScheduler | None", self.lr_schedulers()):
+        schedules: list[LRScheduler] = [
+            each.scheduler for each in self.trainer.lr_scheduler_configs
+        ]
+        for schedule in schedules:
             schedule.step()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

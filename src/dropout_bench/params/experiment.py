@@ -138,10 +138,10 @@ class Experiment(Options):
     ) -> Literal["all"] | tuple[int, ...]:
         if classes != "all" and "dataset" in info.data:
             unique(classes)
-            names = DATASETS[info.data["dataset"]].classes
+            dataset = DATASETS[info.data["dataset"]]
             for label in classes:
-                if not 0 <= label < len(names):
-                    listed = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+                if label not in dataset.labels:
+                    listed = ", ".join(f"{i} {dataset.classes[i]}" for i in dataset.labels)
                     raise ValueError(f"no class {label}; possible: {listed}")
         return classes
 
@@ -219,7 +219,7 @@ class Experiment(Options):
     @property
     def resolved_classes(self) -> tuple[int, ...]:
         """The labels taken from the dataset; their places here are the labels of the subset."""
-        return tuple(range(len(self.source.classes))) if self.classes == "all" else self.classes
+        return self.source.labels if self.classes == "all" else self.classes
 
     @property
     def resolved_train_sizes(self) -> tuple[int, ...]:

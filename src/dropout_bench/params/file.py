@@ -15,20 +15,9 @@ from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
 
 from dropout_bench.errors import BenchError, did_you_mean, shortened
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.values import Positive, Strict
+from dropout_bench.params.values import Strict
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Download(Strict):
-    """The section ``download``: where datasets come from."""
-
-    timeout: Positive = 20.0
-    """seconds of silence after which a mirror is given up"""
-    local: str = "../shared/datasets"
-    """a folder with ``MNIST/`` and ``FashionMNIST/``, asked first where it exists"""
-    mirrors: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """then these addresses, in order, by dataset"""
 
 
 ExperimentName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
@@ -53,8 +42,6 @@ class Params(Strict):
 
     file: ClassVar[str] = "params.yaml"
 
-    download: Download = Download()
-    """where datasets come from"""
     defaults: dict[str, JsonValue] = Field(default_factory=dict)
     """whatever experiments share, by YAML's anchors and ``<<:``; not read by itself"""
     experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]

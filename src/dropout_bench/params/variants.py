@@ -39,5 +39,5 @@ def _declared(module: str) -> str | None:
             if any(isinstance(t, ast.Name) and t.id == "counterpart" for t in targets):
                 value = node.value.value
                 return None if value is None else str(value)
-    bases = [name for name in imports_of(module) if name.startswith(f"{_FOLDER}.")]
+    bases = sorted(name for name in imports_of(module) if name.startswith(f"{_FOLDER}."))
     return _declared(bases[0]) if bases else "standard"

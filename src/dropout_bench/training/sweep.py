@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from dropout_bench import engine
-from dropout_bench.data.sources import Source
+from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment

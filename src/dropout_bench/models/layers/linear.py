@@ -37,7 +37,8 @@ def portable_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Shapes: x (batch, in_features), weight (out_features, in_features), bias (out_features,).
     """
     # torch.compile cannot look into an operator that is private to torch: it gets its own.
-    if not torch.compiler.is_compiling() and arithmetic(x.device.type) == PORTABLE:
+    usable = not torch.compiler.is_compiling() and x.dtype == torch.float32
+    if usable and arithmetic(x.device.type) == PORTABLE:
         return _OneDNNLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call,no-any-return]
     return F.linear(x, weight, bias)
 
@@ -48,10 +49,11 @@ class PortableLinear(nn.Linear):
     Under the pinned environment (:mod:`dropout_bench.numerics`) the three matrix products, of the
     forward and the backward pass, go through oneDNN. MKL, which ``nn.Linear`` uses, picks its
     kernels by CPU vendor, and its portable mode takes 2.5 times as long. Elsewhere (on a GPU, on
-    another processor, where the operator, private to torch, is missing) this is ``nn.Linear``.
+    another processor, where the operator, private to torch, is missing; for other than float32;
+    under ``torch.compile``) this is ``nn.Linear``.
 
     Shape:
-        x: (batch, in_features), float32; the result: (batch, out_features).
+        x: (batch, in_features); the result: (batch, out_features).
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ def variant_class(name: str) -> type[MLP]:
     """Return the class of a variant.
 
     Args:
-        name: the variant's name in ``params.yaml``, one of :data:`dropout_bench.params.VARIANTS`.
+        name: the variant's name in ``params.yaml``, one of
+            :data:`dropout_bench.params.variants.VARIANTS`.
     """
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     (variant,) = (

@@ -30,8 +30,7 @@ class Option(Strict):
         """Check that an experiment can have it.
 
         Args:
-            setting: the experiment's ``validation``, ``keep_every_epoch``, ``optimiser``,
-                ``variants`` and the names of the options that are ``on``.
+            setting: the experiment's fields by name, such as ``validation`` and ``variants``.
 
         Raises:
             ValueError: what does not go together, and the remedy.
