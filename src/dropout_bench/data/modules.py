@@ -136,6 +136,10 @@ class Subset(L.LightningDataModule):
             )
         except ValueError as error:
             raise BenchError(f"{self.folder}: cannot be split as asked: {error}") from error
+        for option, _ in self.options:
+            random = generator(self.seed, Stream[option.stream], 1) if option.stream else None
+            self.train_labels, train = option.on_subset(self.train_labels, self.split.train, random)
+            self.split = self.split._replace(train=train)
 
     def _open(self, split: SplitName) -> Batch:
         images, labels = open_split(self.folder, split)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
+    from dropout_bench.data.subsets import Indices
     from dropout_bench.models.base import MLP
 
 
@@ -46,6 +47,18 @@ class Option(Strict):
 
     def after_step(self, network: "MLP") -> None:
         """Change the network after each step of the optimiser."""
+
+    def on_subset(
+        self, labels: "Tensor", train: "Indices", random: "Generator | None"
+    ) -> "tuple[Tensor, Indices]":
+        """Change which images are trained on, or what they are taken for.
+
+        Args:
+            labels: a copy of the labels of all images of the training file, (images,).
+            train: places of those that are trained on.
+            random: a generator of the run's, at its start.
+        """
+        return labels, train
 
     def on_bytes(self, images: "Tensor", random: "Generator | None") -> "Tensor":
         """Change a chunk of training images, (images, height, width), while they are bytes."""
