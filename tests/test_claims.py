@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.errors import BenchError
+from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import load_params
 
 PROJECT = Path(__file__).parents[1]
@@ -27,10 +28,17 @@ CLAIM: dict[str, Any] = {
 }
 
 
-def load(tmp_path: Path, claim: dict[str, Any], **sections: Any) -> None:
+def on(**changes: Any) -> dict[str, Any]:
+    return {"checks": [CHECK | changes]}
+
+
+def load(
+    tmp_path: Path, claim: dict[str, Any], asked: Experiment | None = None, **sections: Any
+) -> None:
     content = {"sources": {"someone": "Someone"}, "claims": {"helps": claim}} | sections
     YAML().dump(content, tmp_path / "claims.yaml")
-    load_claims(tmp_path / "claims.yaml", {"question": experiment()})
+    asked = asked or experiment(measures=["gradients"])
+    load_claims(tmp_path / "claims.yaml", {"question": asked})
 
 
 def test_the_project_s_own_claims_are_valid_and_many() -> None:
@@ -42,8 +50,46 @@ def test_the_project_s_own_claims_are_valid_and_many() -> None:
     assert claims.timed
 
 
-def test_a_valid_claim_loads(tmp_path: Path) -> None:
-    load(tmp_path, CLAIM)
+@pytest.mark.parametrize(
+    "check",
+    [
+        {},
+        {"metric": "train/loss", "epoch": 2},
+        {"metric": "gradients/norm", "at": 2},
+        {"metric": "epochs-to/val/loss", "at": 0.123},
+        {"metric": "deviation/gap/loss"},
+    ],
+)
+def test_a_valid_claim_loads(check: dict[str, Any], tmp_path: Path) -> None:
+    load(tmp_path, CLAIM | on(**check))
+
+
+@pytest.mark.parametrize("metric", ["val/loss", "deviation/val/loss", "swing/val/accuracy"])
+def test_without_a_validation_split_nothing_is_claimed_of_it(metric: str, tmp_path: Path) -> None:
+    """Its columns are empty, and a p of nothing was 0."""
+    with pytest.raises(BenchError, match=rf"checks\[0\]\.metric: {metric} .*: validation: 0\.1"):
+        load(tmp_path, CLAIM | on(metric=metric), experiment(validation=0.0, epochs=5))
+    load(tmp_path, CLAIM | on(metric=metric), experiment(epochs=5))
+
+
+def test_test_figures_by_epoch_need_the_weights_of_each(tmp_path: Path) -> None:
+    at_epoch = on(metric="test/loss", epoch=1)
+    load(tmp_path, CLAIM | at_epoch, experiment(keep_every_epoch=True))
+    figures = [{"cell": "standard", "metric": "test/loss", "by_epoch": [0.5, 0.4]}]
+    published = {"title": "A question", "source": "someone", "says": "Yes.", "figures": figures}
+    with pytest.raises(BenchError, match=r"figures\[0\]\.metric: .*keep_every_epoch: true"):
+        load(tmp_path, CLAIM, published={"question": published})
+    load(tmp_path, CLAIM, experiment(keep_every_epoch=True), published={"question": published})
+
+
+def test_one_seed_is_no_ground_for_a_verdict(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"claims\.helps\.experiment: question has 1 seed"):
+        load(tmp_path, CLAIM, experiment(seeds=[0]))
+
+
+def test_times_are_judged_apart(tmp_path: Path) -> None:
+    times = CLAIM | on(metric="log-seconds")
+    load(tmp_path, CLAIM, timed={"faster": times})
 
 
 @pytest.mark.parametrize(
@@ -60,13 +106,39 @@ def test_a_valid_claim_loads(tmp_path: Path) -> None:
         ({"checks": [CHECK | {"marign": 0.1}]}, 'did you mean "margin"'),
         ({"checks": [CHECK | {"is": "equal"}]}, "how far apart equals may be"),
         ({"checks": [CHECK | {"is": "rising"}]}, "three cells or more"),
-        ({"checks": [CHECK | {"epoch": 3}]}, "epoch 3, and question trains for 2"),
+        (
+            {"checks": [CHECK | {"metric": "train/loss", "epoch": 3}]},
+            "epoch 3, and question trains for 2",
+        ),
         ({"checks": [CHECK | {"gain": True}]}, '"standard" has no cell without dropout'),
         ({"checks": [CHECK | {"margin": float("nan")}]}, "finite"),
         (
             {"checks": [CHECK | {"of": ["standard", "dropout 0.5", "standard"], "is": "rising"}]},
-            "has neither",
+            "has none",
         ),
+        (on(metric="test/los"), r'checks\[0\]\.metric: no quantity "test/los"; did.*"test/loss"'),
+        (on(metric="key"), 'no quantity "key"'),
+        (on(metric="hidden"), 'no quantity "hidden"'),
+        (on(metric="masks/loss"), r"\.at: masks/loss needs one: number of sampled masks"),
+        (on(metric="epochs-to/train/loss"), r"\.at: .* needs one: training loss to reach"),
+        (on(at=1), r"\.at: test/accuracy has no place; drop at"),
+        (on(metric="gap/loss", at=1), "gap/loss has no place"),
+        (on(metric="masks/loss", at=3), r"\.at: no masks/loss at 3; possible: 0, 1, 2, 5"),
+        (on(metric="masks/loss", at=1, than_at=4), r"\.than_at: no masks/loss at 4"),
+        (on(metric="gradients/norm", at=3), "no gradients/norm at 3; possible: 1, 2$"),
+        (on(than=0.5, than_at=1), "than_at: the other side is a number"),
+        (on(metric="gap/loss", epoch=1), r"\.epoch: gap/loss is of .*; drop epoch"),
+        (on(metric="deviation/test/loss", epoch=1), "drop epoch"),
+        (on(metric="test/ece", epoch=1), "drop epoch"),
+        (on(metric="masks/loss", at=1, epoch=1), "drop epoch"),
+        (
+            on(metric="masks/loss", at=1),
+            r"question does not measure masks/loss; .* question: measures: \[gradients, masks\]",
+        ),
+        (on(metric="swing/train/loss"), "needs 5 epochs, and question trains for 2"),
+        (on(epoch=1), r"test/accuracy by epoch needs .* keep_every_epoch: true"),
+        (on(metric="epochs-to/test/loss", at=0.5), "keep_every_epoch: true"),
+        (on(metric="log-seconds"), "move the claim to timed"),
     ],
 )
 def test_a_fault_is_named_with_its_place_and_its_remedy(

@@ -11,9 +11,9 @@ import pytest
 
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.analysis.ledger import ledger
-from dropout_bench.analysis.results import read_results
 from dropout_bench.params.file import load_params
 from dropout_bench.report.tables import comparisons, effects
+from dropout_bench.tables.read import read_results
 from dropout_bench.verify import committed_suites
 
 PROJECT = Path(__file__).parents[1]

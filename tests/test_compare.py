@@ -1,8 +1,6 @@
 """What differs between two states: parameters, figures, verdicts."""
 
 import contextlib
-import itertools
-import json
 import re
 import subprocess
 import sys
@@ -10,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from conftest import experiment
 from project import git
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from dropout_bench.analysis.results import COLUMNS, TABLES
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
+from dropout_bench.quantities.derived.columns import CALIBRATION, CURVES
+from dropout_bench.tables import write
+from dropout_bench.tables.evaluation import Evaluation
+from dropout_bench.tables.write import Told
 
 SETTINGS: dict[str, Any] = {
     "dataset": "mnist",
@@ -53,30 +53,19 @@ def write_state(root: Path, settings: dict[str, Any], gains: dict[str, float]) -
 
 
 def write_tables(folder: Path, asked: Experiment, gains: dict[str, float]) -> None:
-    rows = []
-    for cell in asked.cells():
-        for seed in asked.seeds:
-            accuracy = 0.9 + gains.get(cell.label, 0.0) + np.sin(seed + len(cell.label)) / 1000
-            figures = dict.fromkeys([c for c in COLUMNS["runs"] if "/" in c], 0.5)
-            figures |= {"test/accuracy": accuracy, "test/loss": round(1 - accuracy, 4)}
-            about = {"epochs": asked.epochs, "parameters": 1, "key": "a" * 32, "weights": "b" * 32}
-            rows.append({**cell.row(), "seed": seed} | about | figures)
-    folder.mkdir(parents=True, exist_ok=True)
-    runs = pd.DataFrame(rows)
-    curves = pd.concat([runs.assign(epoch=epoch + 1) for epoch in range(asked.epochs)])
-    pairs = itertools.product(asked.resolved_classes, repeat=2)
-    confusion = [
-        {**cell.row(), "true": true, "predicted": predicted, "images": 1}
-        for true, predicted in pairs
-        for cell in asked.cells()
-    ]
-    filled = {"runs": runs, "curves": curves, "confusion": pd.DataFrame(confusion)}
-    for name in TABLES:
-        columns = [*asked.cells()[0].row(), *COLUMNS[name]]
-        table = filled.get(name, pd.DataFrame(columns=columns))
-        table[columns].to_csv(folder / f"{name}.csv", index=False)
+    count = len(asked.resolved_classes)
+    told = []
+    for job in asked.jobs():
+        gain = gains.get(job.cell.label, 0.0)
+        accuracy = 0.9 + gain + np.sin(job.run.seed + len(job.cell.label)) / 1000
+        figures = {entry.name: 0.5 for entry in (*CURVES, *CALIBRATION)}
+        figures |= {"test/accuracy": accuracy, "test/loss": round(1 - accuracy, 4)}
+        evaluation = Evaluation(1, figures, {}, [[1] * count] * count, [])
+        curves = [{"epoch": epoch + 1.0, **figures} for epoch in range(asked.epochs)]
+        told.append(Told(job, "a" * 32, "b" * 32, curves, evaluation))
     versions = dict.fromkeys(("data", "device", "torch", "lightning"), "made up")
-    (folder / "versions.json").write_text(json.dumps(versions))
+    folder.mkdir(parents=True, exist_ok=True)
+    write.write_tables(folder, "small", asked, told, [], versions)
 
 
 def compare(root: Path, *words: str, status: int = 0) -> str:

@@ -1,6 +1,8 @@
 """The documents say what the code does."""
 
+import doctest
 import re
+from importlib import import_module
 from pathlib import Path
 
 from dropout_bench.keys import keys_markdown
@@ -10,6 +12,17 @@ PROJECT = Path(__file__).parents[1]
 
 def test_the_list_of_keys_is_that_of_the_schema() -> None:
     assert (PROJECT / "docs" / "keys.md").read_text() == keys_markdown(), "run: make docs"
+
+
+def test_examples_in_docstrings_run() -> None:
+    source = PROJECT / "src"
+    files = [path for path in source.rglob("*.py") if ">>> " in path.read_text()]
+    for path in files:
+        name = ".".join(path.relative_to(source).with_suffix("").parts)
+        found = doctest.testmod(import_module(name))
+        assert found.attempted > 0, name
+        assert found.failed == 0, name
+    assert files
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -64,17 +64,16 @@ PARAMS: dict[str, Any] = {
 }
 CELLS = [f"standard, {widths}, 300 images, nothing" for widths in ("16-8", "8-4")]
 CHECK = {
-    "metric": "test/accuracy",
+    "metric": "masks/accuracy",
     "of": CELLS[0],
     "than": CELLS[1],
     "is": "higher",
     "margin": 0.01,
     "at": 1.0,
     "than_at": 2.0,
-    "epoch": 1,
     "gain": False,
 }
-TREND = {"metric": "masks/loss", "of": [*CELLS, CELLS[0]], "is": "rising"}
+TREND = {"metric": "train/loss", "epoch": 1, "of": [*CELLS, CELLS[0]], "is": "rising"}
 CLAIM = {
     "source": "someone",
     "says": "It helps.",
@@ -92,7 +91,7 @@ CLAIMS: dict[str, Any] = {
             "source": "someone",
             "says": "Yes.",
             "figures": [
-                {"cell": CELLS[0], "metric": "test/loss", "value": 0.1, "epoch": 1, "of": "run 1"},
+                {"cell": CELLS[0], "metric": "train/loss", "value": 0.1, "epoch": 1, "of": "run 1"},
                 {"cell": CELLS[1], "metric": "val/loss", "by_epoch": [0.2, 0.1]},
             ],
         }

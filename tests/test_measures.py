@@ -10,11 +10,14 @@ from conftest import one_run
 from sklearn.metrics import confusion_matrix
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from dropout_bench.data.modules import Subset, shifted, subset_of
-from dropout_bench.evaluation import measures
+from dropout_bench.data.modules import Subset, subset_of
+from dropout_bench.data.shifting import shifted
 from dropout_bench.evaluation.metrics import evaluate
 from dropout_bench.models.base import MLP
 from dropout_bench.params.run import Run
+from dropout_bench.quantities.measured import ablation, corruption, masks, reliability
+from dropout_bench.quantities.registry import measure, quantity
+from dropout_bench.streams import Stream, generator
 from dropout_bench.training.result import LAST
 from dropout_bench.training.run import load_weights, network_of, train
 
@@ -31,10 +34,14 @@ def trained(run: Run, raw: Path) -> tuple[MLP, Subset, bytes]:
 
 def measured(name: str, run: Run, raw: Path) -> Rows:
     network, data, _ = trained(run, raw)
-    rows = {(m, at): value for m, at, value in measures.MEASURES[name](network, data, run.seed)}  # type: ignore[index]
+    rows = {(m, at): value for m, at, value in measure([name], network, data, run.seed)}
     assert all(math.isfinite(value) for value in rows.values())
+    for metric, at in rows:
+        places = quantity(metric).places_in(run.hidden)
+        assert quantity(metric).measure == name
+        assert at in places or not places, f"{metric} at {at} cannot be named by a claim"
     assert not network.training
-    again = {(m, at): value for m, at, value in measures.MEASURES[name](network, data, run.seed)}  # type: ignore[index]
+    again = {(m, at): value for m, at, value in measure([name], network, data, run.seed)}
     assert again == rows, "the same network is measured the same way"
     return rows
 
@@ -63,7 +70,7 @@ def test_masks_keep_the_expected_activation_or_show_that_they_do_not(
 def test_without_dropout_masks_change_nothing(raw: Path) -> None:
     rows = measured("masks", one_run(dropout=[0.0]), raw)
     for name in ("accuracy", "loss", "entropy"):
-        for count in measures.MASKS:
+        for count in masks.MASKS:
             assert rows[f"masks/{name}", count] == pytest.approx(rows[f"masks/{name}", 0], abs=1e-5)
 
 
@@ -72,7 +79,7 @@ def test_the_stronger_the_corruption_the_less_is_left(raw: Path) -> None:
     rows = measured("corruption", run, raw)
     weights = trained(run, raw)[2]
     clean = evaluate(run, raw, weights, {}).final["test/accuracy"]
-    for kind, strengths in measures.STRENGTHS.items():
+    for kind, strengths in corruption.STRENGTHS.items():
         for strength in strengths:
             lost = clean - rows[f"corruption/{kind}", strength]
             assert rows[f"sensitivity/{kind}", strength] == pytest.approx(lost, abs=1e-9)
@@ -83,11 +90,11 @@ def test_the_stronger_the_corruption_the_less_is_left(raw: Path) -> None:
 def test_corruptions_are_as_strong_as_they_say() -> None:
     pixels = torch.full((2000, 28, 28), 0.5)
     random = torch.Generator().manual_seed(0)
-    noisy = measures._corrupt(pixels, "noise", 0.1, random)
+    noisy = corruption.corrupt(pixels, "noise", 0.1, random)
     assert float(noisy.std()) == pytest.approx(0.1, rel=0.01)
-    assert ((measures._corrupt(pixels, "occlusion", 8, random) == 0).sum((1, 2)) == 64).all()
+    assert ((corruption.corrupt(pixels, "occlusion", 8, random) == 0).sum((1, 2)) == 64).all()
     images = torch.rand(5, 28, 28)
-    flat = measures._corrupt(images, "contrast", 0.6, random)
+    flat = corruption.corrupt(images, "contrast", 0.6, random)
     torch.testing.assert_close(flat.mean((1, 2)), images.mean((1, 2)))
     torch.testing.assert_close(flat.std((1, 2)), 0.4 * images.std((1, 2)))
 
@@ -107,10 +114,34 @@ def test_activations_are_those_of_the_hidden_layers(raw: Path) -> None:
     assert ("activations/mean", 3) not in rows
 
 
-def test_ablation_silences_what_it_says(raw: Path) -> None:
-    rows = measured("ablation", one_run(epochs=8), raw)
-    assert rows["ablation/group", 0.9] < rows["ablation/group", 0.1]
-    assert rows["ablation/single", 1] >= rows["ablation/single", 0.5]
+@pytest.mark.parametrize("input_dropout", [0.0, 0.2])
+def test_ablation_silences_hidden_units_also_under_input_dropout(
+    input_dropout: float, raw: Path
+) -> None:
+    run = one_run(epochs=8, input_dropout=[input_dropout])
+    rows = measured("ablation", run, raw)
+    network, data, _ = trained(run, raw)
+    images = data.floats(data.test_images[torch.from_numpy(data.test)])
+    labels = data.test_labels[torch.from_numpy(data.test)]
+    units = torch.randperm(16, generator=generator(run.seed, Stream.NOISE, index=2))
+
+    @torch.inference_mode()
+    def accuracy_without(silenced: torch.Tensor) -> float:
+        kept = torch.ones(16)
+        kept[silenced] = 0
+        handle = network.hidden_layers()[0].register_forward_hook(lambda _, __, out: out * kept)
+        scores = network(images)
+        handle.remove()
+        return float((scores.argmax(1) == labels).double().mean())
+
+    for share in ablation.SHARES:
+        silenced = units[: round(share * 16)]
+        assert rows["ablation/group", share] == accuracy_without(silenced)
+    whole = accuracy_without(units[:0])
+    lost = [whole - accuracy_without(units[number : number + 1]) for number in range(16)]
+    assert rows["ablation/single", 1] == pytest.approx(max(lost))
+    assert rows["ablation/single", 0.5] == pytest.approx(np.mean(lost))
+    assert min(lost) < np.mean(lost) < max(lost), "or mean and worst could not be told apart"
 
 
 def test_gradients_are_those_of_torch_without_noise(raw: Path) -> None:
@@ -143,7 +174,7 @@ def test_the_reliability_diagram_adds_up_to_accuracy_and_calibration_error(raw: 
     with torch.inference_mode():
         logits = network(data.floats(data.test_images))
     expected = multiclass_calibration_error(
-        logits.softmax(1), data.test_labels, 10, n_bins=measures.RELIABILITY_BINS, norm="l1"
+        logits.softmax(1), data.test_labels, 10, n_bins=reliability.BINS, norm="l1"
     )
     error = (table["share"] * np.abs(table["accuracy"] - table["confidence"])).sum()
     assert error == pytest.approx(float(expected), abs=1e-5)

@@ -80,7 +80,7 @@ def test_the_project_s_own_parameters_are_valid() -> None:
         ({"with": {"a": {"patience": 3}}}, "a-question", r"with\.a\.patience"),
         ({"with": {"A 1": {}}}, "with", "match pattern"),
         ({"combinations": {}}, "a-question", "unknown key"),
-        ({"measures": ["mask"]}, r"measures\[0\]", "'masks'"),
+        ({"measures": ["mask"]}, "measures", 'did you mean "masks"'),
     ],
 )
 def test_a_fault_is_named_with_its_place_and_its_remedy(

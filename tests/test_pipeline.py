@@ -370,6 +370,9 @@ def test_a_claim_about_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     wrong = PUBLISHED | {"figures": [{"cell": "dropuot 0.5", "metric": "test/loss", "value": 1.0}]}
     YAML().dump({"published": {"small": wrong}}, root / "claims.yaml")
     assert 'did you mean "dropout 0.5"' in bench(root, "report", status=1)
+    said = bench(root, "train", "small", status=1)
+    assert 'did you mean "dropout 0.5"' in said
+    assert not (root / "runs").exists(), "before anything trains"
 
 
 @pytest.mark.slow

@@ -171,3 +171,21 @@ def test_adjusted_p_values_are_benjamini_and_hochberg_s() -> None:
 def test_adjusted_p_values_are_holm_s() -> None:
     assert holm_adjusted([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm_adjusted([0.6, 0.7]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_has_no_p(value: float) -> None:
+    """Compared with NaN no sum is as large: p was 0, both ways."""
+    with pytest.raises(ValueError, match="not finite"):
+        sign_flip_p([0.1, value, 0.2])
+    with pytest.raises(ValueError, match="not finite"):
+        trend_p(np.array([[1.0, 2.0, 3.0], [1.0, value, 3.0]]))
+
+
+def test_a_whole_number_is_in_an_interval_as_any_other_is() -> None:
+    interval = statistics.Interval(0.5, -1.0, 2.0)
+    assert 0 in interval
+    assert 2 in interval
+    assert 3 not in interval
+    assert np.float32(0.5) in interval
+    assert not interval.__contains__("0")

@@ -13,14 +13,20 @@ import pytest
 from conftest import experiment
 
 from dropout_bench.analysis.claims import Claims
-from dropout_bench.analysis.results import TABLES, read_results, read_table
 from dropout_bench.errors import BenchError
 from dropout_bench.params.file import load_params
+from dropout_bench.params.run import Job
+from dropout_bench.quantities.derived.columns import CURVES
 from dropout_bench.report.render import render
+from dropout_bench.tables.evaluation import Evaluation
+from dropout_bench.tables.read import Results, read_results, read_table
+from dropout_bench.tables.schema import TABLES
+from dropout_bench.tables.write import Told, write_tables
 
 PROJECT = Path(__file__).parents[1]
 NAME = "fashion-tutorial"
-EXPERIMENT = load_params(PROJECT / "params.yaml").experiments[NAME]
+EXPERIMENTS = load_params(PROJECT / "params.yaml").experiments
+EXPERIMENT = EXPERIMENTS[NAME]
 COMMITTED = PROJECT / "reports"
 
 
@@ -59,30 +65,91 @@ def test_an_experiment_that_measures_nothing_has_no_measures(reports: Path) -> N
         read_results(reports, NAME, EXPERIMENT)
 
 
-CHANGES = [
+CHANGES: list[tuple[str, str, Any]] = [
     ("runs", "test/loss", None),
     ("runs", "train/accuracy", None),
+    ("runs", "test/accuracy", 1.5),
     ("runs", "test/ece", math.inf),
+    ("runs", "epochs", None),
+    ("runs", "epochs", 1e9),
+    ("runs", "epochs", 9.5),
+    ("runs", "key", "the key"),
+    ("curves", "epoch", None),
     ("curves", "epoch", 99),
+    ("curves", "train/loss", None),
+    ("curves", "val/loss", None),
+    ("measures", "metric", None),
+    ("measures", "value", None),
+    ("measures", "value", math.inf),
+    ("confusion", "true", 99),
+    ("confusion", "images", None),
+    ("confusion", "images", -1),
+    ("pictures", "pixels", "00"),
+    ("pictures", "number", 0.5),
+]
+OTHER_ROWS: list[tuple[str, str, Any]] = [
+    ("curves", "epoch", 1),
+    ("curves", "seed", 99),
     ("measures", "metric", "other"),
     ("measures", "at", 77.0),
     ("measures", "seed", 99),
-    ("confusion", "true", 99),
-    ("pictures", "pixels", "00"),
+    ("confusion", "predicted", 2),
+    ("confusion", "hidden", "9-9"),
+    ("pictures", "variant", "selu"),
 ]
 
 
-@pytest.mark.parametrize(("table", "column", "value"), CHANGES)
+@pytest.mark.parametrize(("table", "column", "value"), [*CHANGES, *OTHER_ROWS])
 def test_a_table_with_a_field_that_cannot_be_is_refused(
     table: str, column: str, value: Any, reports: Path
 ) -> None:
     path = reports / "results" / NAME / f"{table}.csv"
-    rows = read_table(path)
+    rows = read_table(path).astype({column: object})
     rows.loc[len(rows) - 1, column] = value
     rows.to_csv(path, index=False)
     with pytest.raises(BenchError) as caught:
         read_results(reports, NAME, EXPERIMENT)
-    assert str(caught.value).startswith(f"{path}: damaged, ")
+    told = str(caught.value)
+    assert told.startswith(f"{path}: damaged, ")
+    assert told.endswith("; run: dvc repro")
+    assert (column in told) or (table, column, value) in OTHER_ROWS
+
+
+def rows_of(job: Job, table: pd.DataFrame) -> pd.DataFrame:
+    rows = job.cell.rows_of(table)
+    return rows[rows["seed"] == job.run.seed]
+
+
+def told_of(job: Job, results: Results) -> Told:
+    """What the tables were written from."""
+    (run,) = rows_of(job, results.runs).to_dict("records")
+    curves = rows_of(job, results.curves)[["epoch", *(entry.name for entry in CURVES)]].dropna(
+        axis=1
+    )
+    measured = rows_of(job, results.measures)[["metric", "at", "value"]]
+    # The table has the sum over seeds: as if all were the first one's.
+    images = job.cell.rows_of(results.confusion)["images"].to_numpy()
+    of_first = images.reshape(len(job.run.classes), -1) * (job.run.seed == 0)
+    evaluation = Evaluation(
+        parameters=run["parameters"],
+        final={name: run[name] for name in results.metrics},
+        by_epoch={},
+        confusion=of_first.tolist(),
+        measured=list(measured.itertuples(index=False, name=None)),
+    )
+    seen: Any = curves.to_dict("records")
+    return Told(job, run["key"], run["weights"], seen, evaluation)
+
+
+@pytest.mark.parametrize("name", [NAME, "mnist-tutorial", "mnist-layerwise"])
+def test_what_is_read_is_written_as_it_was(name: str, tmp_path: Path) -> None:
+    experiment = EXPERIMENTS[name]
+    results = read_results(COMMITTED, name, experiment)
+    runs = [told_of(job, results) for job in experiment.jobs()]
+    pictures: Any = results.pictures.to_dict("records")
+    write_tables(tmp_path, name, experiment, runs, pictures, results.versions)
+    for path in sorted((COMMITTED / "results" / name).iterdir()):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_figures_of_a_curve_and_of_times(reports: Path) -> None:
@@ -215,7 +282,11 @@ def test_whatever_is_spoiled_it_is_read_or_refused(table: str, reports: Path) ->
             assert path.name in told
             assert "\n" not in told
         else:
-            assert pd.api.types.is_numeric_dtype(results.runs["test/loss"])
+            figures = [*results.runs.filter(like="test/").columns, "epochs", "parameters"]
+            assert np.isfinite(results.runs[figures]).all(axis=None)
+            assert np.isfinite(results.curves["train/loss"]).all()
+            assert np.isfinite(results.measures["value"]).all()
+            assert np.isfinite(results.confusion["images"]).all()
     assert refused > 3
 
 

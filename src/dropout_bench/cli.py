@@ -21,6 +21,7 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
+    from dropout_bench.analysis.claims import Claims
     from dropout_bench.data.download import Source
 
 app = typer.Typer(
@@ -123,6 +124,7 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     """
     root, params = _params()
     settings = params.experiment(experiment)
+    _claims(root, params)  # one that cannot be tested is told before anything trains
     source = _source(root, settings)
     _train(root, experiment, settings, source, root / "reports", scheduler, workers)
 
@@ -158,7 +160,7 @@ def evaluate(
 
     This is the only command that reads the test set. Evaluations that the run store has are reused.
     """
-    from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.training.store import RunStore, default_store
 
     root, params = _params()
@@ -176,21 +178,28 @@ def report() -> None:
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
-    from dropout_bench.analysis.claims import load_claims
     from dropout_bench.report.render import render
 
     root, params = _params()
+    claims, left_out = _claims(root, params)
+    for told in left_out:
+        typer.echo(f"left out in this trial: {told}")
+    claims = claims.about(params.experiments)
+    path = render(params.experiments, claims, root / "reports", left_out)
+    typer.echo(f"report: {path}")
+
+
+def _claims(root: Path, params: Params) -> tuple["Claims", list[str]]:
+    """Read claims.yaml; in a trial, leave out what it cannot test, and say why."""
+    from dropout_bench.analysis.claims import load_claims
+
     left_out: list[str] = []
     # In `dvc exp run` the parameters are not those that the claims were written for.
     trial = "DVC_EXP_BASELINE_REV" in os.environ
     claims = load_claims(
         root / "claims.yaml", params.all_experiments, left_out.append if trial else None
     )
-    for told in left_out:
-        typer.echo(f"left out in this trial: {told}")
-    claims = claims.about(params.experiments)
-    path = render(params.experiments, claims, root / "reports", left_out)
-    typer.echo(f"report: {path}")
+    return claims, left_out
 
 
 @app.command()
@@ -376,7 +385,7 @@ def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = N
     """
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data.download import download as download_dataset
-    from dropout_bench.evaluation.tables import evaluate_experiment
+    from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
 

@@ -3,14 +3,17 @@
 ``python -m dropout_bench.keys`` prints it; ``make docs`` writes it.
 """
 
+import inspect
 from typing import Any
 
 from dropout_bench.analysis.claims import Check, Claim, Claims, Figure, Published
+from dropout_bench.params.experiment import MEASURES as EXPERIMENT_MEASURES
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.params.options import Options
 from dropout_bench.params.values import Normalise, Strict
 from dropout_bench.params.variants import VARIANTS
+from dropout_bench.quantities.quantity import MEASURES, QUANTITIES, READ, Quantity
 
 _SECTIONS: tuple[tuple[str, str, type[Strict]], ...] = (
     ("params.yaml", "", Params),
@@ -56,8 +59,35 @@ def keys_markdown() -> str:
                 meaning = meaning.replace("|", r"\|")
                 value = _value(field, schema.get("$defs", {}))
                 lines.append(f"| `{key}` | {meaning} | {value} | {told_default} |")
-    lines += ["", f"The variants: {', '.join(f'`{name}`' for name in sorted(VARIANTS))}.", ""]
+    for what, names in (("variants", VARIANTS), ("measures", EXPERIMENT_MEASURES)):
+        lines += ["", f"The {what}: {', '.join(f'`{name}`' for name in sorted(names))}."]
+    lines += ["", "## Quantities that a claim can name", "", *_quantities()]
     return "\n".join(lines)
+
+
+def _quantities() -> list[str]:
+    """Tell each function's quantities below its words."""
+    by_function: dict[str, list[Quantity]] = {}
+    for name, entry in QUANTITIES.items():
+        function = MEASURES.get(entry.measure, READ[name])
+        paragraphs = inspect.cleandoc(function.__doc__ or "").replace("``", "`").split("\n\n")
+        told = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+        where = f"Measured where `measures` has `{entry.measure}`. " if entry.measure else ""
+        by_function.setdefault(where + told, []).append(entry)
+    lines = []
+    for told, entries in by_function.items():
+        lines += [told, "", "| `metric` | in words | unit | `at` | `epoch` | better |"]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [
+            f"| `{entry.name}` | {entry.title} | {entry.unit or '–'} | {entry.at or '–'} "
+            f"| {'yes' if entry.epoch else '–'} | {_BETTER[entry.higher_is_better]} |"
+            for entry in entries
+        ]
+        lines.append("")
+    return lines
+
+
+_BETTER = {True: "higher", False: "lower", None: "–"}
 
 
 def _default(field: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import itertools
 import json
 import math
 import random
@@ -12,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,19 +20,19 @@ from dvc.repo import Repo
 
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
-from dropout_bench.analysis.results import Results, read_results, read_table, read_versions
 from dropout_bench.data.download import Source
-from dropout_bench.errors import BenchError
+from dropout_bench.errors import BenchError, shortened
 from dropout_bench.evaluation.pictures import examples, features
-from dropout_bench.evaluation.tables import DIGITS, Evaluation
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, Suite
 from dropout_bench.params.run import Job, Run
 from dropout_bench.report.render import render
+from dropout_bench.tables.read import Results, read_results, read_table, read_versions
+from dropout_bench.tables.write import Told, write_tables
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 
-NOT_IN_GIT = ("data/raw/", "runs/")
+NOT_IN_GIT = ("data/raw/", "runs/", "evaluations/")
 """What a fresh clone lacks."""
 MISSING = ("deleted", "not in cache")
 """What DVC says of it."""
@@ -229,37 +228,23 @@ def chance(runs: int, drawn: int, forged: int) -> float:
 class Again(NamedTuple):
     """What a run gave that was trained and evaluated again, for one of its places."""
 
-    weights: str
-    curves: bytes
-    evaluation: Evaluation
+    told: Told
     device: str
 
 
 def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
     """Train runs from scratch, without the run store, evaluate them wherever they stand, compare.
 
-    What is summed or chosen over the runs of a cell is compared where all of them were drawn.
-
     Raises:
         BenchError: the data are not here, or the tables cannot be read.
     """
     named = {places[0].told: places for places in drawn.values()}
-    committed: dict[str, Results] = {}
-    sources: dict[str, Source] = {}
-    for place in itertools.chain.from_iterable(named.values()):
-        dataset = place.experiment.dataset
-        if dataset not in sources:
-            sources[dataset] = Source.of(dataset, root)
-        if place.name not in committed:
-            committed[place.name] = read_results(
-                root / place.suite.reports, place.name, place.experiment
-            )
-    calls = {
-        name: (places[0].job, [place.experiment for place in places], sources[dataset])
-        for name, places in named.items()
-        for dataset in [places[0].experiment.dataset]
+    sources = {
+        name: Source.of(name, root)
+        for name in {place[0].job.run.dataset for place in drawn.values()}
     }
-    outcomes: dict[str, dict[Job, Again]] = {name: {} for name in committed}
+    calls = {name: (places, sources[places[0].job.run.dataset]) for name, places in named.items()}
+    by_experiment: dict[str, dict[Place, Again]] = {}
     count = min(engine.cores(), len(calls))
     with (
         engine.Progress("verify", len(calls)) as progress,
@@ -270,137 +255,121 @@ def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
                 yield Finding("trained again", name, False, engine.told(outcome))
                 continue
             for place, again in zip(named[name], outcome, strict=True):
-                yield _compared(place, committed[place.name], again, sources)
-                outcomes[place.name][place.job] = again
-    for name, results in committed.items():
-        raw = sources[results.experiment.dataset].raw
-        yield from _of_whole_cells(results, outcomes[name], raw)
+                by_experiment.setdefault(place.name, {})[place] = again
+    for name, outcomes in by_experiment.items():
+        place = next(iter(outcomes))
+        results = read_results(root / place.suite.reports, name, place.experiment)
+        found = {place.job: again for place, again in outcomes.items()}
+        folder = root / place.suite.reports / "results" / name
+        yield from _compared(results, folder, found, sources[place.job.run.dataset].raw)
 
 
-def _again(job: Job, experiments: list[Experiment], source: Source) -> list[Again]:
+def _again(places: list[Place], source: Source) -> list[Again]:
     """Train a run and evaluate it as each experiment does; in a worker."""
     from dropout_bench.evaluation.metrics import evaluate
     from dropout_bench.training.run import train
 
-    raw, run = source.at_hand(), job.run
-    keep = any(experiment.keep_every_epoch for experiment in experiments)
+    raw, run = source.at_hand(), places[0].job.run
+    keep = any(place.experiment.keep_every_epoch for place in places)
     result = train(run, raw, keep)
+    key = Identity.here(run, source.digest, result.device).key
+    curves = pd.read_csv(io.BytesIO(result.files[CURVES])).to_dict("records")
     outcomes = []
-    for experiment in experiments:
+    for _, _, experiment, job in places:
         weights = result.files[evaluated_weights(experiment)]
         epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
         by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}
         evaluation = evaluate(run, raw, weights, by_epoch, experiment.measures)
         digest = hashlib.sha256(weights).hexdigest()[:32]
-        outcomes.append(Again(digest, result.files[CURVES], evaluation, result.device))
+        outcomes.append(Again(Told(job, key, digest, curves, evaluation), result.device))
     return outcomes
 
 
-def _same_environment(committed: Results, device: str) -> bool:
-    versions = committed.versions
-    return device == versions["device"] and all(
-        versions.get(name) == version for name, version in library_versions().items()
-    )
-
-
 def _compared(
-    place: Place, committed: Results, again: Again, sources: Mapping[str, Source]
-) -> Finding:
-    cell, seed, evaluation = place.job.cell, place.job.run.seed, again.evaluation
-
-    def mine(table: Literal["runs", "curves", "measures"]) -> pd.DataFrame:
-        rows = committed.of(cell, table)
-        return rows[rows["seed"] == seed]
-
-    wrong = []
-    if sources[place.experiment.dataset].digest != committed.versions["data"]:
-        wrong.append("other data")
-    row = mine("runs").iloc[0]
-    if row["parameters"] != evaluation.parameters:
-        wrong.append(f"parameters: {row['parameters']}, not {evaluation.parameters}")
-    if same := _same_environment(committed, again.device):
-        if row["weights"] != again.weights:
-            wrong.append("weights")
-        wrong += [
-            f"{name}: {row[name]:.6g}, not {value:.6g}"
-            for name, value in evaluation.final.items()
-            if _as_written(value) != row[name]
-        ]
-        wrong += _other_curves(mine("curves"), again.curves, evaluation)
-        measured = [(m, _as_written(at), _as_written(v)) for m, at, v in evaluation.measured]
-        rows = mine("measures")[["metric", "at", "value"]].itertuples(index=False, name=None)
-        if list(rows) != measured:
-            wrong.append("measures")
-    else:
-        for name, value in evaluation.final.items():
-            seeds = committed.of(cell, "runs")[name].astype(float)
-            if not abs(value - seeds.mean()) <= TOLERANCE * np.nan_to_num(seeds.std()) + 1e-3:
-                wrong.append(f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}")
-    told = "; ".join(wrong) or (
-        "weights, curves and figures"
-        if same
-        else f"{again.device}; every figure within {TOLERANCE:g} standard deviations over seeds"
-    )
-    check = "trained again, bit by bit" if same else "trained again, within tolerance"
-    return Finding(check, place.told, not wrong, told)
-
-
-def _of_whole_cells(
-    committed: Results, outcomes: Mapping[Job, Again], raw: Path
+    committed: Results, folder: Path, found: Mapping[Job, Again], raw: Path
 ) -> Iterator[Finding]:
-    """Compare confusions, cell by cell, and the pictures, where all runs were trained again."""
-    experiment, cells = committed.experiment, committed.experiment.cells()
-    folder = f"{committed.name}/"
-    if not all(_same_environment(committed, again.device) for again in outcomes.values()):
-        return
-    by_cell = {
-        cell: [again.evaluation.confusion for job, again in outcomes.items() if job.cell == cell]
-        for cell in cells
+    """Compare the rows of an experiment's tables with those of the runs that were trained again.
+
+    What is summed or chosen over the runs of a cell, or of all cells, is compared where all of
+    these were drawn. Under another arithmetic the figures of each run are compared alone.
+    """
+    name, experiment, versions = committed.name, committed.experiment, committed.versions
+    jobs = [job for job in experiment.jobs() if job in found]
+    told = [found[job].told for job in jobs]
+    pictures: list[Row] = []
+    if whole_experiment := len(jobs) == len(experiment.jobs()):
+        pictures += features(experiment, {run.job: run.evaluation.features for run in told})
+        pictures += examples(experiment, {run.job: run.evaluation.predicted for run in told}, raw)
+    by_cell = list(jobs[0].cell.row())
+    by_run = [*by_cell, "seed"]
+    with tempfile.TemporaryDirectory() as again:
+        write_tables(Path(again), name, experiment, told, pictures, {})
+
+        def rows(table: str, by: list[str]) -> list[dict[Any, pd.DataFrame]]:
+            return [_rows(Path(place) / f"{table}.csv", by) for place in (folder, again)]
+
+        of_runs = {table: rows(table, by_run) for table in ("runs", "curves", "measures")}
+        of_cells = {table: rows(table, by_cell) for table in ("confusion", "pictures")}
+    same = {
+        job: again.device == versions["device"]
+        and all(versions.get(library) == its for library, its in library_versions().items())
+        for job, again in found.items()
     }
-    whole = {cell: of for cell, of in by_cell.items() if len(of) == len(experiment.seeds)}
-    wrong = [
-        cell.label
-        for cell, confusions in whole.items()
-        if cell.rows_of(committed.confusion)["images"].tolist()
-        != np.sum(confusions, axis=0).ravel().tolist()
-    ]
-    if whole:
-        told = ", ".join(wrong) or f"{len(whole)} of {len(cells)} cells"
-        yield Finding("confusions, counted again", f"{folder}confusion.csv", not wrong, told)
-    if len(whole) == len(cells):
-        evaluations = {job: outcomes[job].evaluation for job in experiment.jobs()}
-        rows = [
-            *features(experiment, {job: of.features for job, of in evaluations.items()}),
-            *examples(experiment, {job: of.predicted for job, of in evaluations.items()}, raw),
+    keys = dict(zip(jobs, of_runs["runs"][1], strict=True))
+    for job, key in keys.items():
+        if same[job]:
+            check, right = "trained again, bit by bit", "weights, curves and figures"
+            wrong = [
+                f"{table}.csv, {told}"
+                for table, (theirs, ours) in of_runs.items()
+                for told in _differences(theirs.get(key), ours.get(key))
+            ]
+        else:
+            check = "trained again, within tolerance"
+            right = f"{found[job].device}; within {TOLERANCE:g} standard deviations over seeds"
+            wrong = list(_far_off(committed, found[job].told))
+        yield Finding(check, f"{name}/{job.name}", not wrong, "; ".join(wrong) or right)
+    drawn = [key[:-1] for key in keys.values()]
+    whole = {
+        "confusion": {key for key in drawn if drawn.count(key) == len(experiment.seeds)},
+        "pictures": set().union(*of_cells["pictures"]) if whole_experiment else set(),
+    }
+    for table, cells in whole.items():
+        theirs, ours = of_cells[table]
+        wrong = [
+            f"{' '.join(key)}: {told}"
+            for key in cells
+            for told in _differences(theirs.get(key), ours.get(key))
         ]
-        again = pd.DataFrame(rows, columns=committed.pictures.columns)
-        same = _text(again) == _text(committed.pictures)
-        yield Finding("pictures, drawn again", f"{folder}pictures.csv", same)
+        if cells and all(same.values()):
+            told_of = "; ".join(wrong) or f"{len(cells)} of {len(experiment.cells())} cells"
+            yield Finding("made again", f"{name}/{table}.csv", not wrong, told_of)
 
 
-def _text(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, float_format=DIGITS)
+def _rows(path: Path, by: list[str]) -> dict[Any, pd.DataFrame]:
+    """Read the rows of a table as they are written, by cell or by run."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return {key: part for key, part in table.groupby(by, sort=False)}
 
 
-def _as_written(value: float) -> float:
-    return float(DIGITS % value)
+def _differences(theirs: pd.DataFrame | None, ours: pd.DataFrame | None) -> Iterator[str]:
+    """Say in which columns rows differ, and how where they do so first."""
+    if theirs is None or ours is None or len(theirs) != len(ours):
+        if theirs is not ours:
+            yield "other rows"
+        return
+    for column in ours:
+        for one, other in zip(theirs[column], ours[column], strict=True):
+            if one != other:
+                yield f"{column}: {shortened(one)}, not {shortened(other)}"
+                break
 
 
-def _other_curves(committed: pd.DataFrame, curves: bytes, evaluation: Evaluation) -> list[str]:
-    seen = pd.read_csv(io.BytesIO(curves))
-    wrong = []
-    for column in [name for name in seen.columns if name != "epoch"]:
-        values = [_as_written(value) for value in seen[column]]
-        if not np.array_equal(values, committed[column].to_numpy(dtype=float)):
-            wrong.append(f"curve of {column}")
-    for epoch, figures in evaluation.by_epoch.items():
-        row = committed[committed["epoch"] == epoch].iloc[0]
-        wrong += [
-            f"{name} of epoch {epoch}"
-            for name, value in figures.items()
-            if _as_written(value) != row[name]
-        ]
-    return wrong
+def _far_off(committed: Results, told: Told) -> Iterator[str]:
+    for name, value in told.evaluation.final.items():
+        seeds = committed.of(told.job.cell, "runs")[name].astype(float)
+        if not abs(value - seeds.mean()) <= TOLERANCE * np.nan_to_num(seeds.std()) + 1e-3:
+            yield f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}"
 
 
 def as_json(findings: list[Finding], about: Mapping[str, object]) -> str:

@@ -1,6 +1,7 @@
 """``claims.yaml`` as typed, validated values: what the sources published."""
 
-from collections.abc import Callable, Container, Mapping
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -10,8 +11,13 @@ from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import read_yaml, validated
 from dropout_bench.params.values import Strict
+from dropout_bench.quantities.quantity import QUANTITIES, Quantity
+from dropout_bench.quantities.registry import quantity
 
 Thing = TypeVar("Thing")
+
+LEAST_SEEDS = 2
+"""Seeds that a verdict needs: one value has no spread."""
 
 Metric = Literal[
     "train/loss",
@@ -30,7 +36,7 @@ class Figure(Strict):
     cell: str
     """label of the cell of the experiment: ``standard``, ``dropout 0.5``"""
     metric: Metric
-    """split/name; figures of ``train`` as seen in training; ``seconds`` for the whole training"""
+    """name of a quantity; ``train`` as seen in training; ``seconds`` for the whole training"""
     value: float | None = None
     """what was published: losses in nats, accuracies as fractions"""
     epoch: Annotated[int, Field(gt=0)] | None = None
@@ -70,7 +76,7 @@ class Check(Strict):
     """One thing that a claim says can be measured: a comparison of cells of its experiment."""
 
     metric: str
-    """any figure that :meth:`dropout_bench.analysis.results.Results.figures` knows"""
+    """name of a quantity; all of them are listed below"""
     of: str | Annotated[tuple[str, ...], Field(min_length=3)]
     """label of the cell that is compared; for a trend, all cells in order"""
     direction: Annotated[
@@ -95,8 +101,10 @@ class Check(Strict):
         trend = self.direction in {"rising", "falling"}
         if trend != isinstance(self.of, tuple):
             raise ValueError("of: a trend (rising, falling) is along three cells or more, in order")
-        if trend and (self.than is not None or self.margin):
-            raise ValueError("than, margin: a trend has neither")
+        if trend and (self.than is not None or self.than_at is not None or self.margin):
+            raise ValueError("than, than_at, margin: a trend has none of them")
+        if isinstance(self.than, float) and self.than_at is not None:
+            raise ValueError("than_at: the other side is a number, which has no place")
         if self.direction == "equal" and self.margin <= 0:
             raise ValueError("margin: say how far apart equals may be; above 0")
         return self
@@ -167,8 +175,8 @@ def load_claims(
             for trials, whose parameters are not those that the claims were written for.
 
     Raises:
-        BenchError: a key is misspelled, or, without ``leave_out``, an experiment, cell, epoch or
-            source does not exist.
+        BenchError: a key is misspelled, or, without ``leave_out``, an experiment, cell, epoch,
+            source or quantity does not exist, or an experiment does not measure what is asked.
     """
     claims = validated(Claims, read_yaml(path), path)
     kept: dict[str, dict[str, Any]] = {"published": {}, "claims": {}, "timed": {}}
@@ -200,11 +208,19 @@ def _check(
             _named(f"{here}.cell", "cell", figure.cell, cells)
             for epoch, _ in figure.values():
                 _within(here, epoch, name, experiment)
+                if figure.metric != "seconds":
+                    entry = quantity(figure.metric)
+                    _trained_for(f"{here}.metric", entry, epoch, name, experiment)
         return
     for other in each.contradicts:
         _named(f"{place}.contradicts", "claim", other, claims.claims)
     _named(f"{place}.source", "source", each.source, claims.sources)
     experiment = _named(f"{place}.experiment", "experiment", each.experiment, experiments)
+    if len(experiment.seeds) < LEAST_SEEDS:
+        raise BenchError(
+            f"{place}.experiment: {each.experiment} has {len(experiment.seeds)} seed, and a "
+            f"verdict needs at least {LEAST_SEEDS}; add to its seeds in params.yaml"
+        )
     cells = {cell.label: cell for cell in experiment.cells()}
     for number, check in enumerate(each.checks):
         here = f"{place}.checks[{number}]"
@@ -213,6 +229,62 @@ def _check(
             if check.gain and experiment.without_dropout(cell) is None:
                 raise BenchError(f'{here}.gain: "{label}" has no cell without dropout')
         _within(here, check.epoch, each.experiment, experiment)
+        entry = _asked_rightly(here, check, [cells[label].hidden for label in check.cells])
+        if entry.timed and each is not claims.timed.get(name):
+            raise BenchError(
+                f"{here}.metric: {entry.name} differs from one training to the next; "
+                "move the claim to timed"
+            )
+        _trained_for(f"{here}.metric", entry, check.epoch, each.experiment, experiment)
+
+
+def _asked_rightly(here: str, check: Check, networks: Sequence[tuple[int, ...]]) -> Quantity:
+    """Check that the quantity exists, and has the place and epoch that are asked for."""
+    entry = _named(f"{here}.metric", "quantity", check.metric, QUANTITIES)
+    for key, at in (("at", check.at), ("than_at", check.than_at)):
+        if at is not None and not entry.at:
+            raise BenchError(f"{here}.{key}: {entry.name} has no place; drop {key}")
+        if at is None and entry.at and key == "at":
+            raise BenchError(f"{here}.at: {entry.name} needs one: {entry.at}")
+        for hidden in networks if at is not None else ():
+            places = entry.places_in(hidden)
+            if places and not any(math.isclose(at or 0, place) for place in places):
+                listed = ", ".join(f"{place:g}" for place in places)
+                raise BenchError(f"{here}.{key}: no {entry.name} at {at:g}; possible: {listed}")
+    if check.epoch is not None and not entry.epoch:
+        raise BenchError(
+            f"{here}.epoch: {entry.name} is of the whole training or of the evaluated weights, "
+            "not of an epoch; drop epoch"
+        )
+    return entry
+
+
+def _trained_for(
+    place: str, entry: Quantity, epoch: int | None, name: str, experiment: Experiment
+) -> None:
+    """Check that the experiment measures a quantity, and say what to write in params.yaml."""
+    if entry.measure and entry.measure not in experiment.measures:
+        listed = ", ".join([*experiment.measures, entry.measure])
+        raise BenchError(
+            f"{place}: {name} does not measure {entry.name}; write in params.yaml, under {name}: "
+            f"measures: [{listed}]"
+        )
+    if entry.split == "val" and not experiment.validation:
+        raise BenchError(
+            f"{place}: {entry.name} needs a validation split, and {name} has none; "
+            f"write in params.yaml, under {name}: validation: 0.1"
+        )
+    curve = entry.least_epochs or epoch is not None
+    if curve and entry.split == "test" and not experiment.keep_every_epoch:
+        raise BenchError(
+            f"{place}: {entry.name} by epoch needs the weights after each; "
+            f"write in params.yaml, under {name}: keep_every_epoch: true"
+        )
+    if experiment.epochs < entry.least_epochs:
+        raise BenchError(
+            f"{place}: {entry.name} needs {entry.least_epochs} epochs, and {name} trains for "
+            f"{experiment.epochs}; raise its epochs in params.yaml"
+        )
 
 
 def _named(place: str, kind: str, name: str, known: Mapping[str, Thing]) -> Thing:

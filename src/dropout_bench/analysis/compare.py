@@ -13,12 +13,12 @@ from dvc.repo import Repo
 from dvc.scm import SCMError, resolve_rev
 
 from dropout_bench.analysis.claims import Claims, load_claims
-from dropout_bench.analysis.ledger import Entry, ledger
-from dropout_bench.analysis.results import Results, read_results
+from dropout_bench.analysis.ledger import LedgerEntry, ledger
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, read_yaml
+from dropout_bench.tables.read import Results, read_results
 
 METRICS = ("test/accuracy", "test/loss")
 WORKSPACE = "workspace"
@@ -44,7 +44,7 @@ class State:
     results: Mapping[str, Results]
     stale: Mapping[str, str]
 
-    def verdicts(self) -> dict[str, Entry]:
+    def verdicts(self) -> dict[str, LedgerEntry]:
         """Return the ledger of the claims whose experiments have results."""
         claims = self.claims.about(self.results).claims
         return {entry.name: entry for entry in ledger(claims, self.claims.level, self.results)}
@@ -150,8 +150,8 @@ class Flipped(NamedTuple):
     """A claim whose verdict differs; None where the claim is not there."""
 
     claim: str
-    before: Entry | None
-    after: Entry | None
+    before: LedgerEntry | None
+    after: LedgerEntry | None
 
 
 @dataclass(frozen=True)

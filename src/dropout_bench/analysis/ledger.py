@@ -21,11 +21,12 @@ from enum import StrEnum
 import numpy as np
 
 from dropout_bench.analysis import statistics
-from dropout_bench.analysis.claims import Check, Claim
-from dropout_bench.analysis.results import Figures, Results
+from dropout_bench.analysis.claims import LEAST_SEEDS, Check, Claim
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.errors import BenchError
 from dropout_bench.params.run import Cell
+from dropout_bench.quantities.quantity import Values
+from dropout_bench.tables.read import Results
 
 
 class Verdict(StrEnum):
@@ -42,7 +43,7 @@ class Measured:
 
     Attributes:
         check: the check.
-        values: at each seed, the figure minus what it is compared with; for a trend Kendall's τ
+        values: at each seed, the quantity minus what it is compared with; for a trend Kendall's τ
             along the cells.
         interval: mean of the values with its 95 % interval.
         for_it: p of the test that could support it.
@@ -50,7 +51,7 @@ class Measured:
     """
 
     check: Check
-    values: Figures
+    values: Values
     interval: Interval
     for_it: float
     against_it: float
@@ -117,7 +118,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """A line of the ledger.
 
     Attributes:
@@ -137,8 +138,15 @@ class Entry:
     verdict: Verdict
 
     @property
-    def weakest(self) -> Measured:
-        """The check that decides: the one with the largest p for the claim."""
+    def deciding(self) -> Measured:
+        """The check that decides: where one contradicts, the one that does so most clearly.
+
+        That is the one with the smallest p against the claim; else, the one with the largest p for
+        it.
+        """
+        if self.verdict is Verdict.CONTRADICTED:
+            against = [measured for measured in self.measured if measured.fails]
+            return min(against, key=lambda measured: measured.against_it)
         return max(self.measured, key=lambda measured: measured.for_it)
 
     @property
@@ -156,43 +164,47 @@ def measure(check: Check, results: Results) -> Measured:
     """Measure a check on the tables of its experiment.
 
     Raises:
-        KeyError: the tables have no such figure.
+        BenchError: the tables do not have such values, or one is not finite.
     """
     cells = {cell.label: cell for cell in results.experiment.cells()}
     if isinstance(check.of, tuple):
         table = np.column_stack(
-            [_figures(check, cells[label], results, check.at) for label in check.of]
+            [_values(check, cells[label], results, check.at) for label in check.of]
         )
         return of_trend(check, table)
-    values = _figures(check, cells[check.of], results, check.at)
+    values = _values(check, cells[check.of], results, check.at)
     if isinstance(check.than, float):
         values = values - check.than
     elif check.than is not None or check.than_at is not None:
         other = cells[check.than or check.of]
         at = check.at if check.than_at is None else check.than_at
-        values = values - _figures(check, other, results, at)
+        values = values - _values(check, other, results, at)
     return of_difference(check, values)
 
 
-def _figures(check: Check, cell: Cell, results: Results, at: float | None) -> Figures:
+def _values(check: Check, cell: Cell, results: Results, at: float | None) -> Values:
     values = results.figures(cell, check.metric, at, check.epoch)
     if check.gain and (base := results.experiment.without_dropout(cell)) is not None:
         values = values - results.figures(base, check.metric, at, check.epoch)
+    if len(values) < LEAST_SEEDS:
+        raise BenchError(f"{results.name} has {len(values)} seed; a verdict needs {LEAST_SEEDS}")
+    if not np.isfinite(values).all():
+        raise BenchError(f"{check.metric} of {cell.label} is not a finite number at every seed")
     return values
 
 
-def of_difference(check: Check, values: Figures) -> Measured:
+def of_difference(check: Check, values: Values) -> Measured:
     """Test paired differences, one a seed, against the check's direction and margin."""
     return of_differences(check, [values])[0]
 
 
-def of_differences(check: Check, samples: Sequence[Figures]) -> list[Measured]:
+def of_differences(check: Check, samples: Sequence[Values]) -> list[Measured]:
     """Test many samples of equal size at once, each as :func:`of_difference` does."""
     intervals = statistics.bootstrap_intervals(samples)
     return [_tested(check, *each) for each in zip(samples, intervals, strict=True)]
 
 
-def _tested(check: Check, values: Figures, interval: Interval) -> Measured:
+def _tested(check: Check, values: Values, interval: Interval) -> Measured:
     margin = check.margin
     above = statistics.sign_flip_p(values - margin)  # that the mean is above +margin
     below = statistics.sign_flip_p(-(values - margin))
@@ -209,7 +221,7 @@ def _tested(check: Check, values: Figures, interval: Interval) -> Measured:
             return Measured(check, values, interval, inside, outside)
 
 
-def of_trend(check: Check, table: Figures) -> Measured:
+def of_trend(check: Check, table: Values) -> Measured:
     """Test that figures, a row a seed, rise or fall along the columns."""
     slopes = statistics.rank_slope(table)
     rising, falling = statistics.trend_p(table), statistics.trend_p(table[:, ::-1])
@@ -220,7 +232,7 @@ def of_trend(check: Check, table: Figures) -> Measured:
 
 def ledger(
     claims: Mapping[str, Claim], level: float, results: Mapping[str, Results]
-) -> list[Entry]:
+) -> list[LedgerEntry]:
     """Give every claim its verdict.
 
     Args:
@@ -229,17 +241,16 @@ def ledger(
         results: the tables by experiment.
 
     Raises:
-        BenchError: a claim asks for a figure that its experiment does not have.
+        BenchError: a claim asks for what its experiment does not have at every seed.
     """
-    measured = {}
+    measured: dict[str, list[Measured]] = {}
     for name, claim in claims.items():
-        try:
-            tables = results[claim.experiment]
-            measured[name] = tuple(measure(check, tables) for check in claim.checks)
-        except KeyError as error:
-            raise BenchError(
-                f"claims.yaml: claims.{name}: {claim.experiment} has no figure {error}"
-            ) from error
+        measured[name] = []
+        for number, check in enumerate(claim.checks):
+            try:
+                measured[name].append(measure(check, results[claim.experiment]))
+            except BenchError as error:
+                raise BenchError(f"claims.yaml: claims.{name}.checks[{number}]: {error}") from error
     return judged(claims, measured, level)
 
 
@@ -248,7 +259,7 @@ def judged(
     measured: Mapping[str, Sequence[Measured]],
     level: float,
     correction: Callable[[Sequence[float]], list[float]] = statistics.false_discovery_adjusted,
-) -> list[Entry]:
+) -> list[LedgerEntry]:
     """Correct over all claims, and apply the rule."""
     if not claims:
         return []
@@ -259,7 +270,7 @@ def judged(
         p_values[name] = min(1.0, 2 * min(support, contradict))
     corrected = dict(zip(p_values, correction(list(p_values.values())), strict=True))
     return [
-        Entry(
+        LedgerEntry(
             name,
             claim,
             tuple(measured[name]),
@@ -279,3 +290,12 @@ def _verdict(checks: Sequence[Measured], corrected: float, level: float) -> Verd
     if any(check.fails for check in checks):
         return Verdict.CONTRADICTED
     return Verdict.INCONCLUSIVE
+
+
+def decided_by_holm(entries: Sequence[LedgerEntry], level: float) -> int:
+    """Count the claims that would have a verdict too if the chance of any false one were held."""
+    adjusted = statistics.holm_adjusted([entry.p for entry in entries])
+    return sum(
+        p < level and entry.verdict is not Verdict.INCONCLUSIVE
+        for p, entry in zip(adjusted, entries, strict=True)
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.claims import Check, Claim, Claims
-from dropout_bench.analysis.ledger import Entry, Measured, Verdict, judged, of_differences
+from dropout_bench.analysis.ledger import LedgerEntry, Measured, Verdict, judged, of_differences
 
 _CHECK = Check.model_validate({"metric": "made up", "of": "a", "than": "b", "is": "higher"})
 _CLAIM = Claim(source="nobody", says="a is higher than b", experiment="none", checks=(_CHECK,))
@@ -101,7 +101,9 @@ class Power:
 
 
 def powers(
-    claims: Claims, entries: Sequence[Entry], effects: Sequence[float] = (0.0, 0.5, 1.0, 1.5, 2.0)
+    claims: Claims,
+    entries: Sequence[LedgerEntry],
+    effects: Sequence[float] = (0.0, 0.5, 1.0, 1.5, 2.0),
 ) -> list[Power]:
     """Simulate ledgers like this one: as many claims and seeds, half of the claims with an effect.
 

@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ RESAMPLES = 4000
 EXACT_SEEDS = 12
 """Up to so many seeds all 2ⁿ sign flips are tried."""
 
-Values = Sequence[float] | NDArray[np.float64]
+Sample = Sequence[float] | NDArray[np.float64]
 
 
 class Interval(NamedTuple):
@@ -34,10 +35,10 @@ class Interval(NamedTuple):
     high: float
 
     def __contains__(self, value: object) -> bool:
-        return isinstance(value, float) and self.low <= value <= self.high
+        return isinstance(value, Real) and self.low <= float(value) <= self.high
 
 
-def _interval(values: Values, spread: float) -> Interval:
+def _interval(values: Sample, spread: float) -> Interval:
     sample = np.asarray(values, dtype=float)
     mean = float(sample.mean())
     if len(sample) < 2:
@@ -46,7 +47,7 @@ def _interval(values: Values, spread: float) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def prediction_interval(values: Values) -> Interval:
+def prediction_interval(values: Sample) -> Interval:
     """Where one more run would fall: x̄ ± t₍ₙ₋₁₎ s √(1 + 1/n), for normal values.
 
     Args:
@@ -55,7 +56,7 @@ def prediction_interval(values: Values) -> Interval:
     return _interval(values, math.sqrt(1 + 1 / len(values)))
 
 
-def mean_interval(values: Values) -> Interval:
+def mean_interval(values: Sample) -> Interval:
     """Where the mean over all seeds lies: x̄ ± t₍ₙ₋₁₎ s / √n, for normal values.
 
     Args:
@@ -64,7 +65,7 @@ def mean_interval(values: Values) -> Interval:
     return _interval(values, math.sqrt(1 / len(values)))
 
 
-def bootstrap_interval(values: Values, seed: int = 0) -> Interval:
+def bootstrap_interval(values: Sample, seed: int = 0) -> Interval:
     """Where the mean lies, for values of any distribution: bias-corrected and accelerated.
 
     Source: Efron 1987, *Better bootstrap confidence intervals*, JASA 82; by scipy.
@@ -76,7 +77,7 @@ def bootstrap_interval(values: Values, seed: int = 0) -> Interval:
     return bootstrap_intervals([values], seed)[0]
 
 
-def bootstrap_intervals(samples: Sequence[Values], seed: int = 0) -> list[Interval]:
+def bootstrap_intervals(samples: Sequence[Sample], seed: int = 0) -> list[Interval]:
     """Return a :func:`bootstrap_interval` of each of many samples of equal size, in less time."""
     table = np.asarray(samples, dtype=float)
     means = table.mean(axis=1)
@@ -97,7 +98,7 @@ def bootstrap_intervals(samples: Sequence[Values], seed: int = 0) -> list[Interv
     return [Interval(*map(float, row)) for row in zip(means, low, high, strict=True)]
 
 
-def sign_flip_p(values: Values, seed: int = 0) -> float:
+def sign_flip_p(values: Sample, seed: int = 0) -> float:
     """Return p of the one-sided sign-flip test that the mean is above 0.
 
     If the differences are symmetric about 0, each sign is as likely as the other: p is the share of
@@ -109,8 +110,11 @@ def sign_flip_p(values: Values, seed: int = 0) -> float:
     Args:
         values: a paired difference at each of n seeds.
         seed: seed of the sampled patterns.
+
+    Raises:
+        ValueError: a value is not finite.
     """
-    sample = np.asarray(values, dtype=float)
+    sample = _finite(values)
     n = len(sample)
     if n <= EXACT_SEEDS:
         signs = _all_signs(n)
@@ -123,12 +127,19 @@ def sign_flip_p(values: Values, seed: int = 0) -> float:
     return float(np.mean(sums >= sample.sum() - tolerance))
 
 
+def _finite(values: Sample) -> NDArray[np.float64]:
+    sample = np.asarray(values, dtype=float)
+    if not np.isfinite(sample).all():
+        raise ValueError("a value is not finite")
+    return sample
+
+
 @functools.cache
 def _all_signs(n: int) -> NDArray[np.float64]:
     return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
 
 
-def trend_p(table: Values) -> float:
+def trend_p(table: Sample) -> float:
     """Return p of Page's test that values rise along the columns, one-sided.
 
     Each row is a seed. The null: at each seed every order of the columns is as likely.
@@ -137,11 +148,14 @@ def trend_p(table: Values) -> float:
 
     Args:
         table: shape (seeds, columns), columns in the order in which values should rise.
+
+    Raises:
+        ValueError: a value is not finite, or there are fewer than two seeds.
     """
-    return float(stats.page_trend_test(np.asarray(table, dtype=float)).pvalue)
+    return float(stats.page_trend_test(_finite(table)).pvalue)
 
 
-def rank_slope(table: Values) -> NDArray[np.float64]:
+def rank_slope(table: Sample) -> NDArray[np.float64]:
     """Return at each seed Kendall's τ between a value and its column, in [−1, 1]."""
     rows = np.asarray(table, dtype=float)
     order = np.arange(rows.shape[1])
@@ -161,7 +175,8 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
     """Adjust p values so that any false one at all is below a level with at most that probability.
 
     Source: Holm 1979, *A simple sequentially rejective multiple test procedure*. Not used for the
-    verdicts: at 10 seeds no p is small enough for it. The report shows what it would have found.
+    verdicts: a sign-flip test of n seeds has no p below 2/2ⁿ, which is above level / claims where
+    claims are many and seeds few. The report shows what it would have found.
     """
     order = np.argsort(p_values)
     factors = len(p_values) - np.arange(len(p_values))
@@ -172,7 +187,7 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
     return result
 
 
-def seeds_needed(values: Values, distance: float) -> float:
+def seeds_needed(values: Sample, distance: float) -> float:
     """Return how many seeds would tell the mean from a bound, at the observed spread.
 
     n = ((z₀.₉₇₅ + z₀.₈) s / d)²: the normal approximation at 5 %, two-sided, and a power of 80 %.

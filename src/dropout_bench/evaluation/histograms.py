@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from dropout_bench.data.modules import Subset
-from dropout_bench.evaluation.measures import hidden_outputs
 from dropout_bench.models.base import MLP
+from dropout_bench.quantities.networks import hidden_outputs
 
 IMAGES = 1000
 """Training images whose activations are shown."""

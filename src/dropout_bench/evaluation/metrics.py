@@ -1,6 +1,6 @@
 """How well a trained network does on each split, in evaluation mode."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -13,15 +13,14 @@ from torchmetrics.functional.classification import (
 
 from dropout_bench import numerics
 from dropout_bench.data.modules import Batches, Subset, subset_of
-from dropout_bench.evaluation.histograms import events
-from dropout_bench.evaluation.measures import MEASURES, first_weights
-from dropout_bench.evaluation.tables import Evaluation
 from dropout_bench.models.base import MLP
-from dropout_bench.params.experiment import Measure
 from dropout_bench.params.run import Run
+from dropout_bench.quantities.registry import measure
+from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.training.run import load_weights, network_of
 
 CALIBRATION_BINS = 15
+FEATURES = 24
 
 
 def evaluate(
@@ -29,8 +28,8 @@ def evaluate(
     raw: Path,
     weights: bytes,
     epochs: Mapping[int, bytes],
-    measures: tuple[Measure, ...] = (),
-    illustrated: bool = False,
+    measures: tuple[str, ...] = (),
+    show: Callable[[Subset, Mapping[int, MLP], Tensor, Tensor], object] | None = None,
 ) -> Evaluation:
     """Evaluate a trained run on its training, validation and test images.
 
@@ -40,7 +39,8 @@ def evaluate(
         weights: the weights to evaluate, as safetensors.
         epochs: the weights after each epoch, where they were kept.
         measures: what to measure besides.
-        illustrated: whether to write histograms and images for TensorBoard.
+        show: is given what pictures are made of: the data, the network after so many epochs (0 is
+            the untrained one), and the evaluated one's logits of the test images with their labels.
     """
     numerics.use_one_thread()
     data = subset_of(run, raw)
@@ -66,22 +66,29 @@ def evaluate(
             final |= _figures(split, logits, labels)
     # The test set came last: these are its logits.
     final |= _calibration(logits, labels)
+    if show is not None:
+        show(data, networks, logits, labels)
     confusion = multiclass_confusion_matrix(logits, labels, len(run.classes))
     return Evaluation(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         final=final,
         by_epoch=by_epoch,
         confusion=confusion.tolist(),
-        measured=[
-            row
-            for name in measures
-            if name in MEASURES
-            for row in MEASURES[name](network, data, run.seed)
-        ],
+        measured=measure(measures, network, data, run.seed),
         predicted=bytes(logits.argmax(1).tolist()) if "examples" in measures else b"",
-        events=events(data, networks, logits, labels) if illustrated else b"",
         features=first_weights(network) if "features" in measures else [],
     )
+
+
+def first_weights(network: MLP) -> list[bytes]:
+    """Draw the weights into the first units of the first hidden layer: a byte a pixel.
+
+    128 is a weight of 0; all units share a scale, on which the largest is 255 or 1. Which units
+    are drawn is not chosen: they are the first in the layer.
+    """
+    weights = network.hidden_weights[0].detach()[:FEATURES]
+    drawn = 128 + 127 * weights / weights.abs().max()
+    return [bytes(row) for row in drawn.round().to(torch.uint8).tolist()]
 
 
 @torch.inference_mode()

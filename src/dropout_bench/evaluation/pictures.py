@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from dropout_bench.data.arrays import open_split
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
+from dropout_bench.tables.write import Row
 
-PICTURE_COLUMNS = ("kind", "number", "true", "predicted", "right_without", "right_with", "pixels")
 EXAMPLES = 6
 """Examples a cell, of either kind."""
-
-Row = dict[str, str | float]
 
 
 def features(experiment: Experiment, drawn: Mapping[Job, Sequence[bytes]]) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """An experiment: a question, as a grid of cells times seeds, that expands into its runs."""
 
 import itertools
+import pkgutil
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
 
 from dropout_bench.catalogue.datasets import DATASETS, Dataset
 from dropout_bench.catalogue.optimisers import OPTIMISERS
+from dropout_bench.catalogue.source import PACKAGE
 from dropout_bench.errors import did_you_mean
 from dropout_bench.params.options import Options, active, chosen
 from dropout_bench.params.run import Cell, Job, Run
@@ -31,17 +33,13 @@ from dropout_bench.params.values import (
 )
 from dropout_bench.params.variants import VARIANTS, counterpart
 
-Measure = Literal[
-    "masks",
-    "corruption",
-    "activations",
-    "ablation",
-    "gradients",
-    "reliability",
-    "features",
-    "examples",
-]
-"""What an experiment may measure of its trained networks, besides loss and accuracy."""
+PICTURES = frozenset({"features", "examples"})
+MEASURES = PICTURES.union(
+    module.name.replace("_", "-")
+    for module in pkgutil.iter_modules([str(PACKAGE / "quantities" / "measured")])
+)
+"""What can be measured of trained networks: a file each in ``quantities/measured``, and pictures.
+"""
 
 
 def _list_of_widths(value: Any) -> Any:
@@ -102,8 +100,8 @@ class Experiment(Options):
     """passes over the training images"""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)]
     """one run of each cell for each seed; runs of a seed share split, weights and order"""
-    measures: Annotated[tuple[Measure, ...], AfterValidator(unique)] = ()
-    """what is measured of the trained networks besides loss and accuracy"""
+    measures: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
+    """modules of ``src/dropout_bench/quantities/measured``, and the pictures features, examples"""
     checkpoint: Literal["last", "best"] = "last"
     """weights that are evaluated: the last, or those of the lowest validation loss"""
     keep_every_epoch: bool = False
@@ -129,6 +127,14 @@ class Experiment(Options):
         for name in names:
             if name not in VARIANTS:
                 raise ValueError(f'no variant "{name}"; {did_you_mean(name, VARIANTS)}')
+        return names
+
+    @field_validator("measures")
+    @classmethod
+    def _known_measures(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in MEASURES:
+                raise ValueError(f'no measure "{name}"; {did_you_mean(name, MEASURES)}')
         return names
 
     @field_validator("classes")

@@ -19,12 +19,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dropout_bench.analysis.ledger import Entry, Verdict
-from dropout_bench.analysis.results import Figures, Results
+from dropout_bench.analysis.ledger import LedgerEntry, Verdict
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.params.run import Cell
 from dropout_bench.params.values import rates_text, widths_text
+from dropout_bench.quantities.quantity import Values
 from dropout_bench.report.tables import Comparison
+from dropout_bench.tables.read import Results
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -86,7 +87,7 @@ def _with_bars(panel: Axes, x: Sequence[Any], intervals: Sequence[Interval], **s
     )
 
 
-def _percent(values: Figures) -> Interval:
+def _percent(values: Values) -> Interval:
     return mean_interval((100 * values).tolist())
 
 
@@ -654,12 +655,12 @@ VERDICT_COLOURS = {
 }
 
 
-def by_verdict(entries: Iterable[Entry]) -> list[Entry]:
+def by_verdict(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
     """Sort claims by verdict, then by name."""
     return sorted(entries, key=lambda entry: (list(Verdict).index(entry.verdict), entry.name))
 
 
-def ledger(entries: Sequence[Entry], path: Path) -> None:
+def ledger(entries: Sequence[LedgerEntry], path: Path) -> None:
     """Draw every claim's deciding check, in standard deviations over seeds, on the claim's side.
 
     What is drawn is the distance of the mean from the bound that the claim has to pass, divided by
@@ -669,7 +670,7 @@ def ledger(entries: Sequence[Entry], path: Path) -> None:
     with plt.rc_context(STYLE):
         figure, panel = plt.subplots(figsize=(7, 0.6 + 0.2 * len(order)), layout="constrained")
         for place, entry in enumerate(order):
-            mean, low, high = entry.weakest.towards_the_claim
+            mean, low, high = entry.deciding.towards_the_claim
             colour = VERDICT_COLOURS[entry.verdict]
             panel.plot([low, high], [place] * 2, color=colour, lw=2, label=str(entry.verdict))
             panel.plot(mean, place, "o", color=colour, ms=4)

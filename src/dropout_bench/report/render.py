@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from dropout_bench.analysis.claims import Claims
-from dropout_bench.analysis.ledger import Verdict, ledger
-from dropout_bench.analysis.results import read_results
+from dropout_bench.analysis.ledger import Verdict, decided_by_holm, ledger
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report import figures, html, tables
+from dropout_bench.tables.read import read_results
 
 if TYPE_CHECKING:
     from dropout_bench.analysis.compare import Comparison  # it loads DVC
@@ -98,6 +98,7 @@ def render(
         "entries": entries,
         "left_out": left_out,
         "powers": simulated.result(),
+        "by_holm": decided_by_holm(entries, claims.level),
         "level": claims.level,
         "sources": claims.sources,
         "timed": ledger(claims.timed, claims.level, by_name) if timed else [],

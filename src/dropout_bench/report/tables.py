@@ -8,11 +8,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from dropout_bench.analysis.claims import Check, Published
-from dropout_bench.analysis.ledger import Entry, Measured
-from dropout_bench.analysis.results import Results
+from dropout_bench.analysis.ledger import LedgerEntry, Measured
 from dropout_bench.analysis.statistics import Interval, mean_interval, prediction_interval
 from dropout_bench.params.options import Options
 from dropout_bench.params.run import Cell
+from dropout_bench.quantities.registry import quantity
+from dropout_bench.tables.read import Results
 
 
 def percent(value: float) -> str:
@@ -81,7 +82,7 @@ def comparisons(results: Results, published: Published) -> list[Comparison]:
             epoch,
             figure.of,
             value,
-            results.values(cells[figure.cell], figure.metric, epoch),
+            results.figures(cells[figure.cell], figure.metric, epoch=epoch).tolist(),
         )
         for figure in published.figures
         if figure.metric != "seconds"
@@ -148,8 +149,8 @@ def effects(results: Results, metric: str) -> list[Effect]:
     found = []
     for cell in results.experiment.cells():
         if (base := results.experiment.without_dropout(cell)) is not None:
-            pairs = zip(results.values(cell, metric), results.values(base, metric), strict=True)
-            found.append(Effect(cell, metric, mean_interval([a - b for a, b in pairs])))
+            difference = results.figures(cell, metric) - results.figures(base, metric)
+            found.append(Effect(cell, metric, mean_interval(difference)))
     return found
 
 
@@ -171,7 +172,7 @@ def options(chosen: Options) -> str:
     return ", ".join(f"{name} {value}" for name, value in on.items()) or "none"
 
 
-def seeds(entries: Sequence[Entry]) -> str:
+def seeds(entries: Sequence[LedgerEntry]) -> str:
     """Write with how many seeds claims were tested: ``10``, or ``5 to 10``."""
     counts = sorted({entry.seeds for entry in entries})
     return " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
@@ -182,15 +183,12 @@ def effect(measured: Measured) -> str:
     check = measured.check
     if check.direction in {"rising", "falling"}:
         unit, scale, digits = " (Kendall's τ)", 1.0, 2
-    elif check.metric.endswith("accuracy") or check.metric.startswith(_FRACTIONS):
+    elif quantity(check.metric).unit == "fraction":
         unit, scale, digits = " points", 100.0, 2
     else:
         unit, scale, digits = "", 1.0, 3
     mean, low, high = (scale * value for value in measured.interval)
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
-
-
-_FRACTIONS = ("corruption/", "sensitivity/", "ablation/", "activations/zeros")
 
 
 def told(check: Check) -> str:

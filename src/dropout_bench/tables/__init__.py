@@ -1,0 +1,1 @@
+"""The tables in ``reports/results``: their columns, written and read in one place."""

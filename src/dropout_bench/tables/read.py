@@ -1,0 +1,191 @@
+"""The tables of an experiment, and the quantities that are read from them."""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaError, SchemaErrors
+
+from dropout_bench.errors import BenchError, one_line
+from dropout_bench.params.experiment import PICTURES, Experiment
+from dropout_bench.params.run import Cell
+from dropout_bench.quantities.quantity import Table, Values
+from dropout_bench.quantities.registry import values
+from dropout_bench.tables.schema import TABLES, TEXTS, schemas
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of one experiment.
+
+    Attributes:
+        name: the experiment's name.
+        experiment: its section of ``params.yaml``.
+        runs: a row a run.
+        curves: a row a run and epoch.
+        measures: a row a run, metric and place; see :mod:`dropout_bench.quantities.measured`.
+        confusion: a row a cell, true class and predicted class.
+        pictures: a row a picture; see :mod:`dropout_bench.evaluation.pictures`.
+        versions: what it was computed with.
+        timings: a row a run: how long its training took; no part of the results.
+    """
+
+    name: str
+    experiment: Experiment
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    measures: pd.DataFrame
+    confusion: pd.DataFrame
+    pictures: pd.DataFrame
+    versions: dict[str, str]
+    timings: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @functools.cached_property
+    def _rows(self) -> dict[str, dict[tuple[object, ...], pd.DataFrame]]:
+        by_cell = list(self.experiment.cells()[0].row())
+        tables = {name: getattr(self, name) for name in ("runs", "curves", "measures", "timings")}
+        return {
+            name: {
+                key: rows.sort_values("seed", kind="stable")
+                for key, rows in table.groupby(by_cell, sort=False)
+            }
+            for name, table in tables.items()
+            if len(table)
+        }
+
+    def of(self, cell: Cell, table: Table) -> pd.DataFrame:
+        """Return a cell's rows of a table, by seed."""
+        nothing: pd.DataFrame = getattr(self, table).iloc[:0]
+        return self._rows.get(table, {}).get(tuple(cell.row().values()), nothing)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics that the evaluated weights have."""
+        names = map(str, self.runs.columns)
+        return [name for name in names if "/" in name and self.runs[name].notna().any()]
+
+    def figures(
+        self, cell: Cell, metric: str, at: float | None = None, epoch: int | None = None
+    ) -> Values:
+        """Return a quantity of a cell at each seed.
+
+        Args:
+            cell: the cell.
+            metric: name of the quantity; see :mod:`dropout_bench.quantities`.
+            at: its place.
+            epoch: epoch of a curve, from 1.
+
+        Raises:
+            BenchError: there is no such quantity, or the tables do not have it at every seed.
+        """
+        return values(metric, functools.partial(self.of, cell), at, epoch)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of results; an empty text is a text."""
+    table = pd.read_csv(path, dtype=TEXTS)
+    return table.fillna({name: "" for name in TEXTS if name in table})
+
+
+def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
+    """Read the tables of an experiment, in ``reports/results`` and ``reports/timings``.
+
+    Raises:
+        BenchError: a table is missing, is damaged, or is not of the runs that ``params.yaml`` asks
+            for.
+    """
+    folder = reports / "results" / name
+    rules = schemas(experiment)
+    by_run = [*experiment.cells()[0].row(), "seed"]
+    tables = {"runs": _sound(folder / "runs.csv", rules["runs"])}
+    cells = [tuple(cell.row().values()) for cell in experiment.cells()]
+    expected = {(*cell, seed) for cell in cells for seed in experiment.seeds}
+    if _keys(tables["runs"], by_run) != expected:
+        where = folder / "runs.csv"
+        raise BenchError(f"{where}: its runs are not those of params.yaml; run: dvc repro")
+    tables |= {table: _sound(folder / f"{table}.csv", rules[table]) for table in TABLES[1:]}
+    if wrong := _incomplete(tables, experiment, by_run):
+        where = folder / f"{wrong}.csv"
+        raise BenchError(f"{where}: damaged, its rows are not those of the runs; run: dvc repro")
+    times = reports / "timings" / f"{name}.csv"
+    timings = _sound(times, rules["timings"]) if times.is_file() else pd.DataFrame()
+    if not timings.empty:
+        timings = timings.merge(tables["runs"][by_run], on=by_run)
+        if len(timings) != len(tables["runs"]):  # DVC had no need to train them here
+            timings = timings.iloc[:0]
+    versions = read_versions(folder)
+    return Results(name, experiment, versions=versions, timings=timings, **tables)
+
+
+def read_versions(folder: Path) -> dict[str, str]:
+    """Read what an experiment's tables were computed with.
+
+    Raises:
+        BenchError: it is missing, or damaged.
+    """
+    path = folder / "versions.json"
+    try:
+        versions = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
+    if not isinstance(versions, dict) or not {"data", "device", "torch", "lightning"} <= {
+        *versions
+    }:
+        raise BenchError(f"{path}: damaged, what it was computed with is not in it; run: dvc repro")
+    return {name: str(version) for name, version in versions.items()}
+
+
+def _sound(path: Path, rules: pa.DataFrameSchema) -> pd.DataFrame:
+    """Read a table in which every column is there, and holds what it may hold."""
+    try:
+        table = read_table(path)
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
+    try:
+        table = rules.validate(table)
+    except (SchemaError, SchemaErrors) as error:
+        first = error.schema_errors[0] if isinstance(error, SchemaErrors) else error
+        raise BenchError(f"{path}: damaged, {one_line(first)}; run: dvc repro") from error
+    whole = [name for name, rule in rules.columns.items() if (rule.metadata or {}).get("whole")]
+    return table.astype(dict.fromkeys(whole, "int64"))
+
+
+def _keys(table: pd.DataFrame, columns: list[str]) -> set[tuple[object, ...]]:
+    return set(table[columns].itertuples(index=False, name=None))
+
+
+def _incomplete(
+    tables: Mapping[str, pd.DataFrame], experiment: Experiment, by_run: list[str]
+) -> str:
+    """Name a table that does not have the rows that belong to its runs; "" if all have them.
+
+    That no row is there twice is known already.
+    """
+    runs, measures, by_cell = tables["runs"], tables["measures"], by_run[:-1]
+    cells = _keys(runs, by_cell)
+    epochs = runs[[*by_run, "epochs"]].itertuples(index=False, name=None)
+    curves = {(*run, epoch) for *run, count in epochs for epoch in range(1, count + 1)}
+    if _keys(tables["curves"], [*by_run, "epoch"]) != curves:
+        return "curves"
+    # Bins of confidence that have no image have no figure.
+    compared = measures[~measures["metric"].str.startswith("reliability/")]
+    figures: dict[tuple[object, ...], set[tuple[object, object]]] = {}
+    for *run, metric, at in _keys(compared, [*by_run, "metric", "at"]):
+        figures.setdefault(tuple(run), set()).add((metric, at))
+    asked = {*experiment.measures} - PICTURES
+    expected = _keys(runs, by_run) if asked - {"reliability"} else set()
+    if (
+        bool(asked) == measures.empty
+        or figures.keys() != expected
+        or any(figures[run] != figures[*run[:-1], experiment.seeds[0]] for run in expected)
+    ):
+        return "measures"
+    labels = experiment.resolved_classes
+    pairs = {(*cell, true, taken) for cell in cells for true in labels for taken in labels}
+    if _keys(tables["confusion"], [*by_cell, "true", "predicted"]) != pairs:
+        return "confusion"
+    return "" if _keys(tables["pictures"], by_cell) <= cells else "pictures"
