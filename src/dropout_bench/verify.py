@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from dropout_bench.params.file import Params, Suite
 from dropout_bench.params.run import Job, Run
 from dropout_bench.report.render import render
 from dropout_bench.tables.read import Results, read_results, read_table, read_versions
-from dropout_bench.tables.write import Told, write_tables
+from dropout_bench.tables.write import Row, Told, write_tables
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 
@@ -239,12 +239,9 @@ def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
         BenchError: the data are not here, or the tables cannot be read.
     """
     named = {places[0].told: places for places in drawn.values()}
-    sources = {
-        name: Source.of(name, root)
-        for name in {place[0].job.run.dataset for place in drawn.values()}
-    }
+    sources = {name: Source.of(name, root) for name in {run.dataset for run in drawn}}
     calls = {name: (places, sources[places[0].job.run.dataset]) for name, places in named.items()}
-    by_experiment: dict[str, dict[Place, Again]] = {}
+    by_experiment: dict[str, list[tuple[Place, Again]]] = {}
     count = min(engine.cores(), len(calls))
     with (
         engine.Progress("verify", len(calls)) as progress,
@@ -255,13 +252,13 @@ def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
                 yield Finding("trained again", name, False, engine.told(outcome))
                 continue
             for place, again in zip(named[name], outcome, strict=True):
-                by_experiment.setdefault(place.name, {})[place] = again
+                by_experiment.setdefault(place.name, []).append((place, again))
     for name, outcomes in by_experiment.items():
-        place = next(iter(outcomes))
-        results = read_results(root / place.suite.reports, name, place.experiment)
-        found = {place.job: again for place, again in outcomes.items()}
-        folder = root / place.suite.reports / "results" / name
-        yield from _compared(results, folder, found, sources[place.job.run.dataset].raw)
+        (suite, _, experiment, job), _ = outcomes[0]
+        results = read_results(root / suite.reports, name, experiment)
+        found = {place.job: again for place, again in outcomes}
+        folder = root / suite.reports / "results" / name
+        yield from _compared(results, folder, found, sources[job.run.dataset].raw)
 
 
 def _again(places: list[Place], source: Source) -> list[Again]:
@@ -273,7 +270,8 @@ def _again(places: list[Place], source: Source) -> list[Again]:
     keep = any(place.experiment.keep_every_epoch for place in places)
     result = train(run, raw, keep)
     key = Identity.here(run, source.digest, result.device).key
-    curves = pd.read_csv(io.BytesIO(result.files[CURVES])).to_dict("records")
+    seen = pd.read_csv(io.BytesIO(result.files[CURVES])).astype(float)
+    curves = [{str(name): value for name, value in row.items()} for row in seen.to_dict("records")]
     outcomes = []
     for _, _, experiment, job in places:
         weights = result.files[evaluated_weights(experiment)]
@@ -349,7 +347,7 @@ def _compared(
 def _rows(path: Path, by: list[str]) -> dict[Any, pd.DataFrame]:
     """Read the rows of a table as they are written, by cell or by run."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return {key: part for key, part in table.groupby(by, sort=False)}
+    return dict(iter(table.groupby(by, sort=False)))
 
 
 def _differences(theirs: pd.DataFrame | None, ours: pd.DataFrame | None) -> Iterator[str]:
