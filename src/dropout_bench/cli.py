@@ -404,12 +404,19 @@ def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = N
 
 
 def _stop(signal_number: int, frame: object) -> NoReturn:
-    # A second one, while workers are being stopped, ends this process at once: they notice.
     for stops in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stops, lambda number, _: os._exit(128 + number))
+        signal.signal(stops, _stop_at_once)
     name = signal.Signals(signal_number).name
     sys.stderr.write(f"dropout-bench: stopped by {name}; the same call goes on from here\n")
     raise SystemExit(128 + signal_number)
+
+
+def _stop_at_once(signal_number: int, frame: object) -> NoReturn:
+    # A second time, while workers are being stopped: they notice that this process is gone.
+    if sys.stdout.isatty():
+        sys.stdout.write("\x1b[?25h\n")  # the cursor, which is hidden beside a line of progress
+        sys.stdout.flush()
+    os._exit(128 + signal_number)
 
 
 def main() -> None:
