@@ -151,31 +151,20 @@ def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
             told = str(error).replace(str(again), name)
             yield Finding(check, name, False, told)
             return
-        wrong = [*_differing(reports, again), *_left_over(reports, again)]
+        theirs, ours = _made(reports), _made(again)
+        wrong = [file for file in sorted(theirs | ours) if theirs.get(file) != ours.get(file)]
         for file in wrong:
             yield Finding(check, f"{name}/{file}", False, "not what the tables give")
         if not wrong:
             yield Finding(check, name, True)
 
 
-def _made(folder: Path) -> list[str]:
-    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    # Times are no part of the results: they differ from one training to the next.
-    return sorted(str(file) for file in files if file.parts[0] not in {"results", "timings.md"})
-
-
-def _differing(reports: Path, again: Path) -> list[str]:
-    return [
-        name
-        for name in _made(again)
-        if not (reports / name).is_file()
-        or (reports / name).read_bytes() != (again / name).read_bytes()
+def _made(reports: Path) -> dict[str, bytes]:
+    """Read what is made from the tables; times differ from one training to the next."""
+    files = [
+        path for made in ("report.*", "metrics.json", "figures/*") for path in reports.glob(made)
     ]
-
-
-def _left_over(reports: Path, again: Path) -> list[str]:
-    kept = {path.name for path in (reports / "figures").glob("*")}
-    return [f"figures/{name}" for name in sorted(kept - {p.name for p in again.glob("figures/*")})]
+    return {str(path.relative_to(reports)): path.read_bytes() for path in files if path.is_file()}
 
 
 class Place(NamedTuple):
