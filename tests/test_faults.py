@@ -115,10 +115,10 @@ def test_a_sweep_in_the_background_outlives_its_shell(
     tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
     root = write_project(tmp_path / "p", long=LONG)
-    log = root / "nohup.out"
+    (log := root / "nohup.out").touch()
     with started(root, "sh", "-c", f"nohup dropout-bench train long > {log} 2>&1 &") as shell:
         assert shell.wait(timeout=60) == 0
-    wait_for(lambda: "8 done, 0 running, 0 failed" in log.read_text())
+    wait_for(lambda: "8 done, 0 running, 0 failed" in log.read_text(), seconds=120)
     wait_for(lambda: (root / "runs" / "long").is_dir())
     assert contents(root / "runs") == undisturbed
 
