@@ -58,7 +58,7 @@ data/raw/mnist data/raw/fashion-mnist: $(READY)
 	@dropout-bench download $(@F)
 
 docs: $(READY) ## write docs/keys.md from the schema of params.yaml and claims.yaml
-	@python -m dropout_bench.keys > docs/keys.md
+	@python docs/reference.py > docs/keys.md
 
 lint: $(READY) ## style and types; any warning is an error
 	@ruff check .

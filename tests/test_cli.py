@@ -9,7 +9,8 @@ import pytest
 from project import PROJECT, bench
 
 COMMANDS = (
-    "download", "train", "evaluate", "report", "compare", "verify", "runs", "tensorboard", "suite",
+    "download", "train", "evaluate", "report", "timings", "compare", "verify", "runs",
+    "tensorboard", "suite",
 )  # fmt: skip
 
 

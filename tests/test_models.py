@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,17 +12,16 @@ from safetensors.torch import load
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from dropout_bench.models.base import MLP
-from dropout_bench.models.dropout import Dropout
 from dropout_bench.models.variants import variant_class
 from dropout_bench.models.variants.dropout import DropoutMLP
 from dropout_bench.models.variants.pre_activation_dropout import PreActivationDropoutMLP
 from dropout_bench.models.variants.standard import StandardMLP
-from dropout_bench.params.experiment import VARIANTS, WITHOUT_DROPOUT
+from dropout_bench.params.variants import VARIANTS, counterpart
 from dropout_bench.training.result import CURVES, LAST
 from dropout_bench.training.run import network_of, train
 
 IMAGES = torch.rand(32, 28, 28)
-KINDS = {"standard", *WITHOUT_DROPOUT.values()}
+KINDS = {name for name in VARIANTS if counterpart(name) is None}
 
 
 def network(variant: type[MLP], rate: float = 0.5, seed: int = 0, **settings: Any) -> MLP:
@@ -41,6 +40,7 @@ def test_a_network_may_have_any_number_of_hidden_layers() -> None:
         model = variant_class("dropout")(784, 10, hidden=hidden, dropout=(0.5,) * len(hidden))
         assert model(IMAGES).shape == (32, 10)
         assert [weight.shape[0] for weight in model.hidden_weights] == [*hidden]
+        assert len(model.hidden_layers()) == len(hidden)
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
@@ -51,7 +51,7 @@ def test_evaluation_is_deterministic_and_draws_no_mask(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_one_seed_one_start_whatever_the_variant_and_the_rate(name: str) -> None:
-    base = variant_class(WITHOUT_DROPOUT.get(name, name if name in KINDS else "standard"))
+    base = variant_class(counterpart(name) or name)
     for rate in (0.0, 0.5):
         expected = network(base, rate=0.0)
         model = network(variant_class(name), rate=rate)
@@ -104,7 +104,7 @@ def test_a_scheduled_rate_is_a_line_over_the_epochs(
     variant = variant_class(f"{name}-dropout")
 
     def spy(self: MLP) -> None:
-        seen.append([layer.p for layer in self.modules() if isinstance(layer, Dropout)])
+        seen.append([layer.p for layer in self.noise_layers()])
 
     monkeypatch.setattr(variant, "on_train_epoch_end", spy)
     train(one_run(variants=[f"{name}-dropout"], dropout=["0.6/0.3"], epochs=3), raw)
@@ -132,7 +132,7 @@ def test_penalties_shrink_the_weights(raw: Path) -> None:
 @pytest.mark.parametrize("option", [{"l1": 0.01}, {"l2": 0.1}, {"weight_decay": 0.1}])
 def test_a_step_with_a_penalty_is_the_textbook_s(option: dict[str, Any]) -> None:
     """One step of Adam, whose first step is learning_rate · sign(gradient) but for ε."""
-    model = network(StandardMLP, rate=0.0, **option)
+    model = network(StandardMLP, rate=0.0, options=option)
     output = model.network.output
     assert isinstance(output, torch.nn.Linear)
     weight = output.weight
@@ -145,10 +145,7 @@ def test_a_step_with_a_penalty_is_the_textbook_s(option: dict[str, Any]) -> None
         gradient = gradient + option["l2"] * before
     expected = before - 1e-3 * gradient / (gradient.abs() + 1e-8)
     expected -= 1e-3 * option.get("weight_decay", 0.0) * before
-    optimizer = cast("torch.optim.Optimizer", model.configure_optimizers())
-    loss = torch.nn.functional.cross_entropy(model(IMAGES), torch.arange(32) % 10)
-    (loss + model.penalty()).backward()
-    optimizer.step()
+    step(model)
     torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-6)
 
 
@@ -175,13 +172,12 @@ def test_early_stopping_ends_when_the_validation_loss_no_longer_falls(raw: Path)
 
 def test_a_rate_for_each_layer_and_for_the_input() -> None:
     model = network_of(one_run(dropout=["0.5/0.3"], input_dropout=[0.2]))
-    rates = [m.p for m in model.modules() if hasattr(m, "p")]
-    assert rates == [0.2, 0.5, 0.3]
+    assert [layer.rate for layer in model.noise_layers()] == [0.2, 0.5, 0.3]
 
 
 def test_dropout_thins_the_hidden_layers_in_training_only() -> None:
     model = network(DropoutMLP, rate=0.75)
-    hidden = model.network[1]
+    hidden, _ = model.hidden_layers()
     in_training = (hidden(IMAGES.flatten(1)) == 0).float().mean()
     hidden.eval()
     in_evaluation = (hidden(IMAGES.flatten(1)) == 0).float().mean()

@@ -164,7 +164,7 @@ def test_every_list_is_an_axis_of_the_grid() -> None:
     assert cells[0].label == "standard, 16-8, 200 images, nothing"
     assert len({job.name for job in grid.jobs()}) == len({*grid.runs()}) == 2 * len(cells)
     decayed = [job.run for job in grid.jobs() if job.cell.options == "decay"]
-    assert {run.weight_decay for run in decayed} == {0.1}
+    assert {run.model_dump()["weight_decay"] for run in decayed} == {0.1}
     for cell in cells:
         without = grid.without_dropout(cell)
         if any(cell.dropout):

@@ -2,14 +2,9 @@
 
 import json
 import os
-import re
 import shutil
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
@@ -17,12 +12,8 @@ import torch
 from project import LAYERWISE, PUBLISHED, SETTINGS, bench, contents, write_project
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dropout_bench.evaluation.board import log_test_figures
-from dropout_bench.params.file import load_params
-from dropout_bench.training.store import RunStore
-from dropout_bench.training.sweep import restore_logs
+from dropout_bench.tables.evaluation import EVALUATION
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("small", "layerwise"):
         bench(root, "evaluate", name)
     assert "report: reports/report.md" in bench(root, "report")
+    assert "times: reports/timings.md" in bench(root, "timings")
     return root
 
 
@@ -47,7 +39,7 @@ def test_again_from_scratch_with_another_number_of_workers_gives_the_same_bytes(
     root = write_project(tmp_path / "again", small=SETTINGS)
     bench(root, "train", "small", "--workers", "1")
     bench(root, "evaluate", "small", "--workers", "1")
-    for folder in ("runs", "reports/results"):
+    for folder in ("runs", "evaluations", "reports/results"):
         assert contents(root / folder / "small") == contents(project / folder / "small")
 
 
@@ -81,6 +73,18 @@ def test_a_run_has_its_weights_curves_and_key(project: Path) -> None:
     }
     other = project / "runs" / "layerwise" / "dropout" / "dropout=0.5+0.3" / "seed=1"
     assert not list(other.glob("epoch-*"))
+
+
+def test_an_evaluation_has_its_figures_and_of_one_seed_pictures(project: Path) -> None:
+    folder = project / "evaluations" / "small" / "dropout" / "dropout=0.5"
+    assert set(contents(folder)) == {
+        "seed=0/evaluation.json",
+        "seed=0/pictures.tfevents",
+        "seed=1/evaluation.json",
+    }
+    told = EVALUATION.validate_json((folder / "seed=1" / "evaluation.json").read_bytes())
+    runs = pd.read_csv(project / "reports" / "results" / "small" / "runs.csv")
+    assert told.final["test/loss"] == pytest.approx(runs["test/loss"].iloc[-1], rel=1e-5)
 
 
 def test_tables_are_tidy(project: Path) -> None:
@@ -152,19 +156,31 @@ def test_edits_train_only_what_they_add(project: Path, tmp_path: Path) -> None:
 def test_edits_evaluate_only_what_they_add(project: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
-    before = contents(root / "reports" / "results")
-    assert "0 done, 0 running, 0 failed, 4 reused, of 4" in bench(root, "evaluate", "small")
-    assert contents(root / "reports" / "results") == before
+    before = contents(root / "reports" / "results") | contents(root / "evaluations")
+    shutil.rmtree(root / "evaluations")
+    for name in ("small", "layerwise"):
+        assert "0 done, 0 running, 0 failed, 4 reused, of 4" in bench(root, "evaluate", name)
+    assert contents(root / "reports" / "results") | contents(root / "evaluations") == before
     kept = sorted((root / "run-store").rglob("evaluation-*"))
     damaged = bytearray(kept[0].read_bytes())
     damaged[-9] ^= 1
     kept[0].write_bytes(damaged)
     said = bench(root, "evaluate", "small") + bench(root, "evaluate", "layerwise")
     assert said.count(" 1 done, 0 running, 0 failed, 3 reused, of 4") == 1, "only the damaged one"
-    assert contents(root / "reports" / "results") == before
+    assert contents(root / "reports" / "results") | contents(root / "evaluations") == before
     measuring = SETTINGS | {"measures": ["reliability"]}
     YAML().dump({"experiments": {"small": measuring}}, root / "params.yaml")
     assert "4 done, 0 running, 0 failed, 0 reused, of 4" in bench(root, "evaluate", "small")
+
+
+@pytest.mark.slow
+def test_an_added_rate_is_evaluated_alone(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    more = SETTINGS | {"dropout": [0.0, 0.2, 0.5]}
+    YAML().dump({"experiments": {"small": more}}, root / "params.yaml")
+    bench(root, "train", "small")
+    assert "2 done, 0 running, 0 failed, 4 reused, of 6" in bench(root, "evaluate", "small")
 
 
 def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:
@@ -183,75 +199,6 @@ def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:
     assert "5 of them" in bench(root, "runs", "--prune")
     assert "2 runs, " in bench(root, "runs")
     assert len(list((root / "run-store").iterdir())) == 2
-
-
-def test_tensorboard_s_events_come_back_where_nothing_was_trained(
-    project: Path, tmp_path: Path
-) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(project, root)
-    shutil.rmtree(root / "logs")
-    experiment = load_params(root / "params.yaml").experiments["small"]
-    for _ in range(2):
-        restore_logs("small", experiment, root, RunStore(root / "run-store"))
-        log_test_figures("small", experiment, root / "logs", root / "reports" / "results")
-    for job in experiment.jobs():
-        folder = root / "logs" / "small" / job.name
-        assert len(list(folder.glob("events.*"))) == 2
-        tags = EventAccumulator(str(folder)).Reload().Tags()["scalars"]
-        assert {"train/loss", "val/accuracy", "test/loss", "test/accuracy"} <= set(tags)
-
-
-@pytest.mark.slow
-def test_tensorboard_shows_curves_hyper_parameters_and_histograms(
-    project: Path, tmp_path: Path
-) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(project, root)
-    command = ["dropout-bench", "tensorboard", "--port", "0", "--load_fast", "false"]
-    server = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
-    try:
-        assert server.stderr is not None
-        lines = iter(server.stderr.readline, "")
-        address = next(m[0] for line in lines if (m := re.search(r"http://[^ ]+", line)))
-
-        def ask(path: str, **data: object) -> Any:
-            body = json.dumps(data).encode() if data else None
-            kind = {"Content-Type": "application/json"}
-            request = Request(f"{address}data/{path}", body, kind)  # noqa: S310
-            with urlopen(request, timeout=30) as answer:  # noqa: S310
-                return json.load(answer)
-
-        first, other = "small/dropout/dropout=0.5/seed=0", "small/dropout/dropout=0.5/seed=1"
-        for _ in range(60):  # it reads the events in the background
-            if {first, other, "layout"} <= set(ask("runs")):
-                break
-            time.sleep(0.5)
-        scalars = ask("plugin/scalars/tags")
-        splits = {f"{s}/{m}" for s in ("train", "val", "test") for m in ("loss", "accuracy")}
-        assert splits <= set(scalars[first])
-        for kind, count in (("weights", 2), ("activations", 2)):
-            tags = [tag for tag in ask("plugin/histograms/tags")[first] if tag.startswith(kind)]
-            assert len(tags) == count
-        assert other not in ask("plugin/histograms/tags"), "of one seed a cell"
-        steps = ask(f"plugin/histograms/histograms?run={first}&tag=weights/hidden1")
-        assert [step for _, step, _ in steps] == [0, 1, 2]
-        assert "test/mistakes" in ask("plugin/images/tags")[first]
-        parts = ask("plugin/custom_scalars/layout")["category"]
-        charts = [chart for part in parts for chart in part["chart"]]
-        assert {"tag": ["^val/loss$"]} in [chart.get("multiline") for chart in charts]
-        statuses = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"]
-        wanted = {"startIndex": 0, "sliceSize": 99, "allowedStatuses": statuses, "colParams": []}
-        groups = ask("plugin/hparams/session_groups", experimentName="", **wanted)["sessionGroups"]
-        assert len(groups) == 8
-        for group in groups:
-            assert {"variant", "dropout", "hidden", "seed", "learning_rate"} <= set(
-                group["hparams"]
-            )
-            assert len(group["metricValues"]) == len(splits)
-    finally:
-        server.terminate()
-        server.communicate()
 
 
 RUN = "runs/small/dropout/dropout=0.5/seed=1"
@@ -324,18 +271,6 @@ def test_a_place_that_cannot_be_written_is_named(
     said = bench(root, *words, status=1)
     assert "Traceback" not in said
     assert place in said
-
-
-@pytest.mark.slow
-def test_an_event_file_cut_short_shows_what_it_has(project: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "logs"
-    shutil.copytree(project / "logs" / RUN.removeprefix("runs/"), folder)
-    (events,) = (f for f in folder.glob("events.*") if not f.name.endswith(".evaluated"))
-    os.truncate(events, events.stat().st_size - 20)
-    for file in folder.glob("*.evaluated"):
-        file.unlink()
-    found = EventAccumulator(str(folder)).Reload()
-    assert "train/loss" in found.Tags()["scalars"]
 
 
 @pytest.mark.slow

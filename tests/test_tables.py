@@ -40,7 +40,7 @@ def reports(tmp_path: Path) -> Path:
 
 
 def test_the_committed_tables_can_be_read(reports: Path) -> None:
-    results = read_results(reports, NAME, EXPERIMENT)
+    results = read_results(reports, NAME, EXPERIMENT, reports / "timings")
     assert len(results.runs) == len(EXPERIMENT.jobs())
     assert len(results.timings) == len(EXPERIMENT.jobs())
     assert results.name == NAME
@@ -153,7 +153,7 @@ def test_what_is_read_is_written_as_it_was(name: str, tmp_path: Path) -> None:
 
 
 def test_figures_of_a_curve_and_of_times(reports: Path) -> None:
-    results = read_results(reports, NAME, EXPERIMENT)
+    results = read_results(reports, NAME, EXPERIMENT, reports / "timings")
     cell = EXPERIMENT.cells()[1]
     swings, seconds = [], []
     for seed in EXPERIMENT.seeds:
@@ -241,9 +241,9 @@ def test_tables_of_other_parameters_are_refused(reports: Path) -> None:
 def test_times_of_other_runs_do_not_count(reports: Path) -> None:
     path = reports / "timings" / f"{NAME}.csv"
     path.write_text(lose_row(path.read_text()))
-    assert read_results(reports, NAME, EXPERIMENT).timings.empty
+    assert read_results(reports, NAME, EXPERIMENT, path.parent).timings.empty
     path.unlink()
-    assert read_results(reports, NAME, EXPERIMENT).timings.empty
+    assert read_results(reports, NAME, EXPERIMENT, path.parent).timings.empty
 
 
 def spoil(text: str, chance: random.Random) -> str:

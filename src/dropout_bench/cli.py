@@ -1,4 +1,4 @@
-"""The command line: one thin command per stage of the pipeline, and the demo.
+"""The command line: one thin command per stage of the pipeline, and the suites beside it.
 
 Heavy libraries are imported by the command that needs them, so that help and errors are quick.
 """
@@ -119,14 +119,14 @@ def download(
 def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Workers = None) -> None:
     """Train all runs of an experiment and write their weights and curves to runs/.
 
-    Runs that the run store has are reused. Weights, curves and TensorBoard events of each run go
-    to the store as it finishes, so a sweep that is stopped goes on where it was.
+    Runs that the run store has are reused. Weights and curves of each run go to the store as it
+    finishes, so a sweep that is stopped goes on where it was.
     """
     root, params = _params()
     settings = params.experiment(experiment)
     _claims(root, params)  # one that cannot be tested is told before anything trains
     source = _source(root, settings)
-    _train(root, experiment, settings, source, root / "reports", scheduler, workers)
+    _train(root, experiment, settings, source, scheduler, workers)
 
 
 def _source(root: Path, experiment: Experiment) -> "Source":
@@ -140,16 +140,16 @@ def _train(
     name: str,
     experiment: Experiment,
     source: "Source",
-    reports: Path,
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> None:
+    from dropout_bench.tensorboard.live import live_curves
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
     store = RunStore(default_store(root))
-    times = sweep(name, experiment, root, source, store, scheduler, workers)
-    write_timings(name, times, reports / "timings")
+    times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
+    write_timings(name, times, root / "timings")
 
 
 @app.command()
@@ -175,12 +175,17 @@ def evaluate(
 def report() -> None:
     """Render reports/report.md and its figures from the tables in reports/results/.
 
+    Tables of experiments that params.yaml no longer has are removed first.
+
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
+    from dropout_bench.evaluation.gone import remove_gone
     from dropout_bench.report.render import render
 
     root, params = _params()
+    for gone in remove_gone(root / "reports" / "results", params.experiments):
+        typer.echo(f"removed: {gone}, of no experiment in {Params.file}")
     claims, left_out = _claims(root, params)
     for told in left_out:
         typer.echo(f"left out in this trial: {told}")
@@ -200,6 +205,30 @@ def _claims(root: Path, params: Params) -> tuple["Claims", list[str]]:
         root / "claims.yaml", params.all_experiments, left_out.append if trial else None
     )
     return claims, left_out
+
+
+@app.command()
+def timings() -> None:
+    """Write reports/timings.md from the times that training has left in timings/.
+
+    Times differ from one training to the next, so they are no part of the report: this command
+    alone writes them down.
+    """
+    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.report.timings import report_timings
+
+    root, params = _params()
+    times = root / "timings"
+    claims = load_claims(root / "claims.yaml", params.all_experiments)
+    pipeline, *apart = params.suites.values()
+    timed = [
+        suite
+        for suite in (pipeline, *apart)
+        if any((times / f"{name}.csv").is_file() for name in suite.experiments)
+    ]
+    for _, experiments, reports in timed or [pipeline]:
+        path = report_timings(experiments, claims.about(experiments), root / reports, times)
+        typer.echo(f"times: {path}")
 
 
 @app.command()
@@ -223,8 +252,8 @@ def compare(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from dropout_bench.analysis.compare import compare as compared
-    from dropout_bench.analysis.compare import read_state
+    from dropout_bench.compare import compare as compared
+    from dropout_bench.compare import read_state
     from dropout_bench.report.render import comparison
 
     root = project_root()
@@ -356,22 +385,69 @@ def _recorded_digests(root: Path) -> dict[str, str]:
     return digests
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def tensorboard(context: typer.Context) -> None:
-    """Open TensorBoard on all runs; its own options may follow, such as --port 6007.
+@app.command(context_settings={"ignore_unknown_options": True})
+def tensorboard(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EXPERIMENT] [TENSORBOARD'S OWN OPTIONS]",
+            help="An experiment in params.yaml; then, for example, --port 6007.",
+            show_default=False,
+            autocompletion=_experiments,
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every seed; and without EXPERIMENT every experiment.")
+    ] = False,
+) -> None:
+    """Open TensorBoard on the three tutorials, or on an experiment.
 
-    Curves of a training under way are there as it goes. Runs that were not trained here and now,
-    since the run store or DVC's cache had them, are filled in first, and so are test figures.
+    It shows the first seed of each network and the mean over all seeds, from the tables in
+    reports/, so nothing need be trained here. Curves of a training under way are there as it goes,
+    if its experiment is named.
     """
-    from dropout_bench.evaluation.board import log_test_figures, write_layout
+    from dropout_bench.files import whole_folder
+    from dropout_bench.params.file import read_yaml
+    from dropout_bench.tables.read import read_results
+    from dropout_bench.tensorboard.board import TICKED, Shown, under_way, write_board
 
     root, params = _params()
-    for suite in params.suites.values():
-        for name, experiment in suite.experiments.items():
-            log_test_figures(name, experiment, root / "logs", root / suite.reports / "results")
-    write_layout(root / "logs")
-    command = Path(sys.executable).with_name("tensorboard")
-    os.execv(command, ["tensorboard", "--logdir", str(root / "logs"), *context.args])  # noqa: S606
+    options = list(words or [])
+    name = options.pop(0) if options and not options[0].startswith("-") else None
+    if name is not None:
+        chosen = {name: params.experiment(name)}
+    elif everything:
+        chosen = params.all_experiments
+    else:
+        published = read_yaml(root / "claims.yaml").get("published") or params.experiments
+        chosen = {name: one for name, one in params.experiments.items() if name in published}
+    shown = {}
+    places = {each: suite.reports for suite in params.suites.values() for each in suite.experiments}
+    for each, experiment in chosen.items():
+        reports = root / places[each]
+        tables, results = reports / "results" / each, None
+        if tables.is_dir():
+            try:
+                results = read_results(reports, each, experiment)
+            except BenchError as error:  # of other parameters, for one: its training is shown
+                typer.echo(f"left out: {error}")
+        live = under_way(root / "logs" / "live" / each, tables / "runs.csv")
+        shown[each] = Shown(experiment, results, root / "evaluations" / each, live)
+    place = root / "logs" / "shown" / (name or ("all" if everything else "tutorials"))
+    with whole_folder(place) as empty:
+        counts = write_board(empty, shown, everything)
+    if not counts.total():
+        raise BenchError(f"{', '.join(chosen)}: no tables and no curves; run: dvc repro")
+    typer.echo(
+        f"tensorboard: {counts['mean']} means over seeds, {counts['seed']} single seeds, "
+        f"{counts['live']} under way"
+    )
+    if counts["mean"] and not counts["seed"]:
+        typer.echo(f"  no single seeds: with them it were over {TICKED} runs; --all shows them")
+    if counts.total() > TICKED:
+        typer.echo(f"  TensorBoard ticks no run by itself beyond {TICKED}: tick those you want")
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(place), *options]
+    os.execv(sys.executable, command)  # noqa: S606
 
 
 @app.command("suite")
@@ -397,7 +473,7 @@ def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = N
     for each, experiment in suite.experiments.items():
         download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
         source = _source(root, experiment)
-        _train(root, each, experiment, source, reports, scheduler, workers)
+        _train(root, each, experiment, source, scheduler, workers)
         results = reports / "results"
         evaluate_experiment(each, experiment, root, source, store, results, scheduler, workers)
     typer.echo(f"report: {render(suite.experiments, claims, reports)}")

@@ -37,7 +37,7 @@ OPTIMISERS = {
     "adamw": Optimiser(
         title="AdamW",  # Loshchilov and Hutter 2019
         torch="AdamW",
-        settings={"fused": True},
+        settings={"fused": True, "weight_decay": 0.0},  # torch's own default is 0.01
         penalty={"weight_decay": {}},
     ),
     "sgd": Optimiser(

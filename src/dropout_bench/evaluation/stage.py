@@ -152,8 +152,8 @@ def _evaluate(
     # In the worker: torch is loaded there.
     from safetensors import SafetensorError
 
-    from dropout_bench.evaluation.histograms import events
     from dropout_bench.evaluation.metrics import evaluate
+    from dropout_bench.tensorboard.pictures import events
     from dropout_bench.training.run import load_weights, network_of
 
     try:
@@ -237,7 +237,7 @@ def _measuring(measures: Iterable[str]) -> list[str]:
 
 def _kept_as(file: str, run: _Trained, measures: tuple[str, ...]) -> str:
     """Name what is kept beside a run by all that it depends on, besides what the key tells."""
-    own = _measuring(measures) if file == FIGURES else ["evaluation.histograms"]
+    own = _measuring(measures) if file == FIGURES else ["tensorboard.pictures"]
     about = [
         digest_of("evaluation.metrics", *own),
         measures if file == FIGURES else (),

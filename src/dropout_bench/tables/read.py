@@ -91,8 +91,16 @@ def read_table(path: Path) -> pd.DataFrame:
     return table.fillna({name: "" for name in TEXTS if name in table})
 
 
-def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
-    """Read the tables of an experiment, in ``reports/results`` and ``reports/timings``.
+def read_results(
+    reports: Path, name: str, experiment: Experiment, times: Path | None = None
+) -> Results:
+    """Read the tables of an experiment, in ``reports/results``.
+
+    Args:
+        reports: the folder of the report.
+        name: the experiment's name.
+        experiment: its section of ``params.yaml``.
+        times: a folder of times, if these are to be read too.
 
     Raises:
         BenchError: a table is missing, is damaged, or is not of the runs that ``params.yaml`` asks
@@ -111,8 +119,9 @@ def read_results(reports: Path, name: str, experiment: Experiment) -> Results:
     if wrong := _incomplete(tables, experiment, by_run):
         where = folder / f"{wrong}.csv"
         raise BenchError(f"{where}: damaged, its rows are not those of the runs; run: dvc repro")
-    times = reports / "timings" / f"{name}.csv"
-    timings = _sound(times, rules["timings"]) if times.is_file() else pd.DataFrame()
+    timings = pd.DataFrame()
+    if times and (path := times / f"{name}.csv").is_file():
+        timings = _sound(path, rules["timings"])
     if not timings.empty:
         timings = timings.merge(tables["runs"][by_run], on=by_run)
         if len(timings) != len(tables["runs"]):  # DVC had no need to train them here

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from dropout_bench.errors import BenchError, did_you_mean
+from safetensors import SafetensorError
+
+from dropout_bench.errors import BenchError, did_you_mean, one_line
 from dropout_bench.models.base import MLP
 from dropout_bench.params.file import Params, load_params, project_root
 from dropout_bench.training.result import evaluated_weights
@@ -20,7 +22,8 @@ def load_run(name: str, root: Path | str | None = None) -> MLP:
         root: the project's folder; without it the current one, or the nearest above it.
 
     Raises:
-        BenchError: there is no such run in ``params.yaml``, or its weights are not here.
+        BenchError: there is no such run in ``params.yaml``, or its weights are not here, not whole
+            or those of another network.
     """
     folder = Path(root) if root is not None else project_root()
     params = load_params(folder / Params.file)
@@ -34,4 +37,6 @@ def load_run(name: str, root: Path | str | None = None) -> MLP:
         network = load_weights(network_of(jobs[rest].run), path.read_bytes())
     except OSError as error:
         raise BenchError(f"{path}: no trained weights; run: dvc repro") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
     return network.eval()

@@ -18,6 +18,7 @@ from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, read_yaml
+from dropout_bench.params.run import Cell
 from dropout_bench.tables.read import Results, read_results
 
 METRICS = ("test/accuracy", "test/loss")
@@ -90,7 +91,7 @@ def _files(root: Path, revision: str | None) -> Iterator[Path]:
             with Repo(str(root)) as repo:
                 commit = resolve_rev(repo.scm, revision)
             files = DVCFileSystem(str(root), rev=commit)
-            for name in (Params.file, "claims.yaml", "reports/results", "reports/timings"):
+            for name in (Params.file, "claims.yaml", "reports/results"):
                 if files.exists(name):
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     files.get(name, str(folder / name), recursive=files.isdir(name))
@@ -139,13 +140,6 @@ class Moved(NamedTuple):
     difference: Interval
 
 
-class Cells(NamedTuple):
-    """Cells that one state alone has."""
-
-    experiment: str
-    cells: tuple[str, ...]
-
-
 class Flipped(NamedTuple):
     """A claim whose verdict differs; None where the claim is not there."""
 
@@ -173,8 +167,8 @@ class Comparison:
     before: State
     after: State
     settings: list[Setting]
-    added: list[tuple[Results, str]]
-    removed: list[tuple[Results, str]]
+    added: list[tuple[Results, Cell]]
+    removed: list[tuple[Results, Cell]]
     moved: list[Moved]
     same: int
     flipped: list[Flipped]
@@ -224,17 +218,18 @@ def compare(before: State, after: State) -> Comparison:
     )
 
 
-def _labels(results: Results) -> dict[str, Any]:
+def _labels(results: Results) -> dict[str, Cell]:
     return {cell.label: cell for cell in results.experiment.cells()}
 
 
-def _only(here: State, there: State) -> list[tuple[Results, str]]:
+def _only(here: State, there: State) -> list[tuple[Results, Cell]]:
     found = []
     for name, results in here.results.items():
         # Where the other state has no results to compare with, nothing is known to be missing.
         if name not in there.stale:
             others = _labels(there.results[name]) if name in there.results else {}
-            found += [(results, label) for label in _labels(results) if label not in others]
+            mine = _labels(results).items()
+            found += [(results, cell) for label, cell in mine if label not in others]
     return found
 
 

@@ -1,6 +1,6 @@
 """Every key of ``params.yaml`` and ``claims.yaml``, from the schema: ``docs/keys.md``.
 
-``python -m dropout_bench.keys`` prints it; ``make docs`` writes it.
+``python docs/reference.py`` prints it; ``make docs`` writes it.
 """
 
 import inspect
@@ -120,6 +120,8 @@ def _value(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "$ref" in field:
         return "see below"
     kind = field.get("type", "")
+    if "prefixItems" in field.get("items", {}):  # pairs of a name and its value
+        return "mapping, by name"
     if kind == "array":
         return f"list of: {_value(field.get('items', {}), definitions)}"
     if kind == "object":

@@ -1,0 +1,115 @@
+"""What dropout changes in the cells of an experiment, and what it costs in time."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dropout_bench.analysis.claims import Published
+from dropout_bench.analysis.statistics import Interval, mean_interval
+from dropout_bench.params.run import Cell
+from dropout_bench.tables.read import Results
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What dropout changes in a metric: paired differences by seed, against no dropout."""
+
+    cell: Cell
+    metric: str
+    difference: Interval
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return 0.0 not in self.difference and not math.isnan(self.difference.low)
+
+
+def effects(results: Results, metric: str) -> list[Effect]:
+    """Compare each cell with the same one without dropout, by seed, where there is one."""
+    return [
+        Effect(cell, metric, mean_interval(results.figures(cell, metric) - without))
+        for cell in results.experiment.cells()
+        if (base := results.experiment.without_dropout(cell)) is not None
+        for without in [results.figures(base, metric)]
+    ]
+
+
+def accuracy_by_class(results: Results, cell: Cell) -> list[float]:
+    """Return the share of each class's test images that is classified correctly, over all seeds."""
+    rows = cell.rows_of(results.confusion)
+    right = rows[rows["true"] == rows["predicted"]].set_index("true")["images"]
+    shares: list[float] = (right / rows.groupby("true")["images"].sum()).tolist()
+    return shares
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long the training of a cell took beside no dropout, and what was published.
+
+    Attributes:
+        cell: the cell.
+        per_epoch: seconds per epoch at each seed.
+        ratio: ratio to no dropout, paired by seed.
+        published: seconds of a whole training.
+        published_ratio: ratio of these to those without dropout.
+    """
+
+    cell: Cell
+    per_epoch: Sequence[float]
+    ratio: Interval | None
+    published: float | None
+    published_ratio: float | None
+
+
+def timings(results: Results, published: Published | None) -> list[Timing]:
+    """Read the times of an experiment's runs."""
+    theirs = {
+        figure.cell: figure.value
+        for figure in (published.figures if published else ())
+        if figure.metric == "seconds" and figure.value
+    }
+
+    def seconds(cell: Cell) -> list[float]:
+        rows = results.of(cell, "timings")
+        values: list[float] = (rows["seconds"] / rows["epochs"]).tolist()
+        return values
+
+    found = []
+    for cell in results.experiment.cells():
+        base = results.experiment.without_dropout(cell)
+        ratio = their_ratio = None
+        if base is not None:
+            pairs = zip(seconds(cell), seconds(base), strict=True)
+            ratio = mean_interval([a / b for a, b in pairs])
+            if {cell.label, base.label} <= theirs.keys():
+                their_ratio = theirs[cell.label] / theirs[base.label]
+        found.append(Timing(cell, seconds(cell), ratio, theirs.get(cell.label), their_ratio))
+    return found
+
+
+class Cost(NamedTuple):
+    """Seconds of training that an experiment takes.
+
+    Attributes:
+        results: the experiment.
+        all: of all of its runs.
+        new: of those that no earlier experiment has.
+    """
+
+    results: Results
+    all: float
+    new: float
+
+
+def costs(those: Iterable[Results]) -> list[Cost]:
+    """Add up the times of experiments' runs, in their order."""
+    seen: set[str] = set()
+    found = []
+    for results in those:
+        identity = [*results.experiment.cells()[0].row(), "seed"]
+        runs = results.runs.merge(results.timings, on=identity)
+        new = ~runs["key"].isin(seen)
+        found.append(Cost(results, runs["seconds"].sum(), runs["seconds"][new].sum()))
+        seen |= set(runs["key"])
+    return found

@@ -1,0 +1,48 @@
+"""What classes are taken for."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dropout_bench.report.figures.kind import Kind, measures
+from dropout_bench.report.figures.style import Colours, panels
+from dropout_bench.tables.read import Results
+
+
+def draw(results: Results, colours: Colours) -> Figure:
+    """Draw what each class is taken for, in % of its test images."""
+    cells = results.experiment.cells()
+    labels = results.experiment.resolved_classes
+    side = 1.9 if len(labels) <= 4 else 3
+    figure, axes = panels(len(cells), side * len(cells), side + 1.1, sharey=True)
+    for panel, cell in zip(axes, cells, strict=True):
+        images = cell.rows_of(results.confusion).pivot_table(
+            index="true", columns="predicted", values="images"
+        )
+        shares = (100 * images.div(images.sum(axis=1), axis=0)).to_numpy()
+        errors = np.where(np.eye(len(labels), dtype=bool), np.nan, shares)
+        panel.imshow(errors, cmap="OrRd", vmin=0)
+        middle: dict[str, Any] = {"ha": "center", "va": "center"}
+        size = 8 if len(labels) <= 4 else 5
+        for (true, taken), share in np.ndenumerate(shares):
+            dark = true != taken and share > 0.6 * np.nanmax(errors)
+            colour = "white" if dark else "black"
+            panel.text(taken, true, f"{share:.1f}", fontsize=size, color=colour, **middle)
+        names = [results.experiment.source.classes[label] for label in labels]
+        panel.set_xticks(range(len(labels)), names, rotation=45 if max(map(len, names)) > 2 else 0)
+        panel.set_yticks(range(len(labels)), names)
+        panel.grid(visible=False)
+        panel.set(title=cell.label, xlabel="taken for")
+    axes[0].set(ylabel="is")
+    return figure
+
+
+KIND = Kind(
+    "confusion",
+    draw,
+    measures("examples", "features"),
+    "What the images of a class are taken for, in % of them, over all seeds; the diagonal is "
+    "the accuracy by class.",
+    place=120,
+)

@@ -1,0 +1,75 @@
+"""A kind of figure is one file in this folder, with its ``KIND``; nothing else lists it."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from dropout_bench.report.figures.style import STYLE, Colours
+from dropout_bench.tables.read import Results
+
+
+class Kind(NamedTuple):
+    """A kind of figure.
+
+    Attributes:
+        name: its name, of which the file is called.
+        draw: draws it.
+        applies: whether an experiment has it.
+        caption: what is to be said below it.
+        place: figures stand in the report by place, then by name.
+    """
+
+    name: str
+    draw: Callable[[Results, Colours], Figure]
+    applies: Callable[[Results], bool]
+    caption: str
+    place: int = 100
+
+
+def measures(*names: str) -> Callable[[Results], bool]:
+    """Say of an experiment whether it measures one of these."""
+    return lambda results: not set(names).isdisjoint(results.experiment.measures)
+
+
+def along_axis(results: Results) -> bool:
+    """Whether the experiment varies the training-set size or the network."""
+    return len(results.experiment.train_size) > 1 or len(results.experiment.hidden) > 1
+
+
+@functools.cache
+def kinds() -> dict[str, Kind]:
+    """Find the kinds, in their order."""
+    package = importlib.import_module(__package__)
+    modules = (
+        importlib.import_module(f"{__package__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    )
+    found: list[Kind] = [module.KIND for module in modules if hasattr(module, "KIND")]
+    return {kind.name: kind for kind in sorted(found, key=lambda kind: (kind.place, kind.name))}
+
+
+def of_experiment(results: Results) -> list[Kind]:
+    """List the kinds of figures that answer an experiment's question."""
+    return [kind for kind in kinds().values() if kind.applies(results)]
+
+
+def file_of(results: Results, kind: Kind) -> str:
+    """Name the file of a figure."""
+    return f"{results.name}-{kind.name}.png"
+
+
+def draw(path: Path, kind: str, results: Results, colours: Colours) -> None:
+    """Draw a figure of an experiment, by the name of its kind."""
+    save(path, kinds()[kind].draw, results, colours)
+
+
+def save(path: Path, drawing: Callable[..., Figure], *args: object) -> None:
+    """Write what a function draws, in the report's style."""
+    with mpl.rc_context(STYLE):
+        drawing(*args).savefig(path, metadata={"Software": None})

@@ -1,0 +1,45 @@
+"""Predictions averaged over sampled masks."""
+
+from matplotlib.figure import Figure
+
+from dropout_bench.analysis.statistics import mean_interval
+from dropout_bench.report.figures.kind import Kind, measures
+from dropout_bench.report.figures.style import AXES, Colours, legend, panels, with_bars
+from dropout_bench.tables.read import Results
+
+
+def draw(results: Results, colours: Colours) -> Figure:
+    """Draw test error and loss of the average over k masks, with weight scaling as a line."""
+    cells = [cell for cell in results.experiment.cells() if any(cell.dropout)]
+    figure, axes = panels(2, 8, 3.2)
+    for panel, metric in zip(axes, ("accuracy", "loss"), strict=True):
+        for cell, look in colours.lines(cells):
+            rows = results.of(cell, "measures")
+            rows = rows[rows["metric"] == f"masks/{metric}"]
+            sign, shift = (-100, 100) if metric == "accuracy" else (1, 0)
+            by_count = {
+                count: mean_interval((shift + sign * values).tolist())
+                for count, values in rows.groupby("at")["value"]
+            }
+            scaled = by_count.pop(0.0)
+            x, y, label = list(by_count), list(by_count.values()), cell.label
+            with_bars(panel, x, y, marker="o", **look, label=f"{label}, average over masks")
+            style = look | {"ls": "--", "lw": 1, "label": f"{label}, evaluation"}
+            panel.axhline(scaled.mean, **style)
+        panel.set_xscale("log")
+        panel.set_xticks([1, 10, 100], ["1", "10", "100"])
+        panel.set(xlabel="number of sampled masks k")
+    axes[0].set(ylabel="test error (%)")
+    axes[1].set(ylabel=f"test {AXES['loss']}")
+    legend(figure, 2, axes[0])
+    return figure
+
+
+KIND = Kind(
+    "masks",
+    draw,
+    measures("masks"),
+    "Probabilities averaged over k sampled masks, against the single evaluation that stands "
+    "for all of them (dashed). On a fifth of the test images.",
+    place=50,
+)

@@ -1,0 +1,111 @@
+"""Values in the form that the report shows: text, and nothing but text."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from dropout_bench.analysis.claims import Check
+from dropout_bench.analysis.effects import Effect
+from dropout_bench.analysis.ledger import Measured
+from dropout_bench.analysis.statistics import Interval
+from dropout_bench.params.options import Options, chosen
+from dropout_bench.quantities.registry import quantity
+
+
+def percent(value: float) -> str:
+    """Write a fraction as a percentage with two decimals."""
+    return f"{100 * value:.2f} %"
+
+
+def number(metric: str, value: float) -> str:
+    """Write a value as its metric is usually read."""
+    if math.isnan(value):
+        return "–"
+    return percent(value) if metric.endswith("accuracy") else f"{value:.4f}"
+
+
+def mean_and_sd(metric: str, values: Sequence[float]) -> str:
+    """Write ``mean ± standard deviation`` of values over seeds."""
+    sample = pd.Series(values)
+    if len(sample) < 2 or sample.isna().any():
+        return number(metric, float(sample.mean()))
+    if metric.endswith("accuracy"):
+        return f"{100 * sample.mean():.2f} ± {100 * sample.std():.2f} %"
+    digits = 2 if metric == "seconds" else 4
+    return f"{sample.mean():.{digits}f} ± {sample.std():.{digits}f}"
+
+
+def thousands(numbers: Iterable[int]) -> list[str]:
+    """Write whole numbers with commas."""
+    return [f"{each:,}" for each in numbers]
+
+
+def span(bounds: tuple[int, int]) -> str:
+    """Write ``10``, or ``5 to 10``."""
+    return " to ".join(map(str, dict.fromkeys(bounds)))
+
+
+def options(those: Options) -> str:
+    """Write the options that are on: ``max_norm 1.0, learning_rate_decay linear``."""
+    return ", ".join(f"{name} {value}" for name, value in chosen(those).items()) or "none"
+
+
+def change(metric: str, difference: Interval, seeds: int) -> str:
+    """Write a difference of a metric, with its interval where there are seeds for one."""
+    points = metric.endswith("accuracy")
+    mean, low, high = (f"{100 * value:+.2f}" if points else f"{value:+.4f}" for value in difference)
+    interval = f" ({low} to {high})" if seeds > 1 else ""
+    return f"{mean}{interval}{' points' if points else ''}"
+
+
+def sentence(effect: Effect) -> str:
+    """Say what dropout changes in a metric."""
+    points = effect.metric.endswith("accuracy")
+    size, low, high = (
+        f"{100 * value:.2f}" if points else f"{value:.4f}"
+        for value in (abs(effect.difference.mean), *effect.difference[1:])
+    )
+    name, label = effect.metric.replace("test/", "test "), effect.cell.label
+    way = "higher" if effect.difference.mean > 0 else "lower"
+    by = (
+        f"{way} by {size}{' points' if points else ''} "
+        f"(95 % interval of the paired difference {low} to {high})."
+    )
+    if effect.clear:
+        return f"With {label} the {name} is {by}"
+    return f"Between {label} and no dropout the {name} shows no clear difference: it is {by}"
+
+
+def _unit(check: Check) -> tuple[str, float, int]:
+    """Return a check's unit, the factor to it, and its decimals."""
+    if check.direction in {"rising", "falling"}:
+        return " (Kendall's τ)", 1.0, 2
+    if quantity(check.metric).unit == "fraction":
+        return " points", 100.0, 2
+    return "", 1.0, 3
+
+
+def effect(measured: Measured) -> str:
+    """Write what was measured for a check: a difference with its interval, in its unit."""
+    unit, scale, digits = _unit(measured.check)
+    mean, low, high = (scale * value for value in measured.interval)
+    return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
+
+
+def told(check: Check) -> str:
+    """Write a check as a phrase: ``test/accuracy: dropout 0.5 higher than standard``."""
+    place = f" at {check.at:g}" if check.at is not None else ""
+    place += f", epoch {check.epoch}" if check.epoch else ""
+    what = f"{'gain in ' if check.gain else ''}{check.metric}{place}"
+    if isinstance(check.of, tuple):
+        return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}"
+    other = (
+        check.than
+        if check.than is not None
+        else f"at {check.than_at:g}"
+        if check.than_at is not None
+        else 0
+    )
+    than = "to" if check.direction == "equal" else "than"
+    return f"{what}: {check.of} {check.direction} {than} {other}"

@@ -1,0 +1,1 @@
+"""Everything that TensorBoard shows, as event files: of the tables, of a training under way."""

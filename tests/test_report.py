@@ -1,0 +1,249 @@
+"""The report, and what stands beside it: what is said, what is read, what is left alone."""
+
+import contextlib
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import experiment
+from test_compare import CLAIM, write_tables
+from typer.testing import CliRunner
+
+from dropout_bench.analysis.claims import Check, Claim, Claims
+from dropout_bench.analysis.effects import costs, effects
+from dropout_bench.analysis.ledger import judged, of_difference
+from dropout_bench.analysis.overview import overview
+from dropout_bench.cli import app
+from dropout_bench.errors import BenchError
+from dropout_bench.evaluation.gone import remove_gone
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.file import load_params
+from dropout_bench.report import text
+from dropout_bench.report.render import render
+from dropout_bench.report.timings import report_timings
+from dropout_bench.tables.read import Results, read_results
+
+PROJECT = Path(__file__).parents[1]
+SIX = experiment(dropout=[0.0, 0.1, 0.2, 0.3, 0.4, 0.5], variants=["dropout"])
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of six networks, in a folder that has other things too. Not to be changed."""
+    reports = tmp_path_factory.mktemp("reports")
+    write_tables(reports / "results" / "small", SIX, {"dropout 0.5": 0.02})
+    for file in ("timings/small.csv", "results/mine/notes.txt", "results/gone/runs.csv"):
+        (reports / file).parent.mkdir(parents=True, exist_ok=True)
+        (reports / file).write_text("not a table")
+    claims = Claims.model_validate({"sources": {"tutorial": "one"}, "claims": {"better": CLAIM}})
+    render({"small": SIX}, claims, reports)
+    return reports
+
+
+def test_six_networks_have_their_curves_and_sentences(rendered: Path) -> None:
+    told = (rendered / "report.md").read_text()
+    assert "![small: curves](figures/small-curves.png)" in told
+    assert (rendered / "figures" / "small-curves.png").is_file()
+    for name in ("accuracy", "loss"):
+        sentences = [line for line in told.splitlines() if f"the test {name} " in line]
+        of = [line.removeprefix("- *small*: ").removeprefix("- ") for line in sentences]
+        for cell in SIX.cells()[1:]:
+            begins = (f"With {cell.label} ", f"Between {cell.label} ")
+            assert any(line.startswith(begins) for line in of), cell.label
+
+
+def test_the_report_names_the_optimiser_of_the_runs(tmp_path: Path) -> None:
+    asked = experiment(optimiser="sgd", dropout=[0.0], seeds=[0])
+    write_tables(tmp_path / "results" / "small", asked, {})
+    told = render({"small": asked}, Claims(), tmp_path).read_text()
+    assert "| training | SGD with momentum 0.9, step size 0.01," in told
+    assert "Adam" not in told
+
+
+def test_the_report_reads_and_changes_nothing_but_its_own(rendered: Path) -> None:
+    assert (rendered / "results" / "mine" / "notes.txt").read_text() == "not a table"
+    assert (rendered / "results" / "gone" / "runs.csv").read_text() == "not a table"
+    assert (rendered / "timings" / "small.csv").read_text() == "not a table"
+    assert not (rendered / "timings.md").exists()
+
+
+def test_tables_of_gone_experiments_are_removed_and_nothing_else(
+    rendered: Path, tmp_path: Path
+) -> None:
+    results = Path(shutil.copytree(rendered / "results", tmp_path / "results"))
+    assert remove_gone(results, {"small"}) == [results / "gone"]
+    assert {path.name for path in results.iterdir()} == {"small", "mine"}
+    assert remove_gone(tmp_path / "nowhere", {"small"}) == []
+
+
+def sample(values: list[float], **changes: Any) -> tuple[Claim, Any]:
+    check = Check.model_validate({"metric": "test/loss", "of": "a", "than": "b", "is": "higher"})
+    claim = Claim(source="s", says="so", experiment="e", checks=(check,), **changes)
+    return claim, (of_difference(check, np.array(values)),)
+
+
+def test_what_is_said_of_the_whole_ledger() -> None:
+    clear = list(np.linspace(1.0, 1.1, 12))
+    less_clear = list(np.linspace(1.0, 1.1, 10))
+    vague = list(np.linspace(-1.0, 1.1, 10))
+    made = {
+        "zebra": sample(clear, contradicts=("apple",)),
+        "apple": sample(less_clear, contradicts=("zebra",)),
+        "mouse": sample(less_clear),
+        "snail": sample([-x for x in less_clear], contradicts=("mouse",)),
+    } | {f"vague-{n}": sample(vague) for n in range(30)}
+    claims = {name: claim for name, (claim, _) in made.items()}
+    entries = judged(claims, {name: measured for name, (_, measured) in made.items()}, 0.05)
+    seen = overview(entries, 0.05)
+    assert seen
+    assert overview([], 0.05) is None
+    assert {str(verdict): len(those) for verdict, those in seen.by_verdict.items()} == {
+        "supported": 3, "contradicted": 1, "inconclusive": 30,
+    }  # fmt: skip
+    assert seen.seeds == (10, 12)
+    assert seen.smallest_p == 2 / 2**10
+    assert seen.first_step == 0.05 / 34
+    assert seen.smallest_p > seen.first_step
+    assert seen.decided == 4
+    assert seen.decided_by_holm == 1, "12 seeds are enough for it, 10 are not"
+    pairs = [{one.name, other.name} for one, other in seen.opposed]
+    assert pairs == [{"zebra", "apple"}, {"mouse", "snail"}], "each once, whoever names it"
+    many, measured = sample(list(np.linspace(1.0, 1.1, 15)))
+    alone = overview(judged({"m": many}, {"m": measured}, 0.05), 0.05)
+    assert alone
+    assert alone.smallest_p == 2 / 4001
+
+
+def test_sentences_say_what_is_clear_and_what_is_not(rendered: Path) -> None:
+    results = read_results(rendered, "small", SIX)
+    found = {effect.cell.label: effect for effect in effects(results, "test/accuracy")}
+    assert set(found) == {cell.label for cell in SIX.cells()[1:]}
+    clear = dataclasses.replace(
+        found["dropout 0.5"], difference=type(found["dropout 0.5"].difference)(0.02, 0.01, 0.03)
+    )
+    assert text.sentence(clear) == (
+        "With dropout 0.5 the test accuracy is higher by 2.00 points "
+        "(95 % interval of the paired difference 1.00 to 3.00)."
+    )
+    vague = dataclasses.replace(
+        clear, metric="test/loss", difference=type(clear.difference)(-0.1, -0.3, 0.1)
+    )
+    assert text.sentence(vague) == (
+        "Between dropout 0.5 and no dropout the test loss shows no clear difference: "
+        "it is lower by 0.1000 (95 % interval of the paired difference -0.3000 to 0.1000)."
+    )
+
+
+def write_times(path: Path, asked: Experiment, **seconds: float) -> None:
+    path.parent.mkdir(exist_ok=True)
+    rows = [
+        {**cell.row(), "seed": seed, "epochs": 2, "seconds": seconds[cell.variant]}
+        for cell in asked.cells()
+        for seed in asked.seeds
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False)
+
+
+SLOWER = {"metric": "log-seconds", "of": "dropout 0.5", "is": "higher", "than": "standard"}
+TIMED = Claims.model_validate({
+    "sources": {"tutorial": "a tutorial"},
+    "timed": {
+        name: CLAIM | {"experiment": name, "checks": [SLOWER]} for name in ("small", "other")
+    },
+})  # fmt: skip
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Path, dict[str, Experiment]]:
+    """Tables of two experiments."""
+    experiments = {"small": experiment(), "other": experiment(epochs=3)}
+    for name, asked in experiments.items():
+        write_tables(tmp_path / "reports" / "results" / name, asked, {})
+    return tmp_path, experiments
+
+
+def test_times_are_written_down_by_their_own_command(
+    two: tuple[Path, dict[str, Experiment]],
+) -> None:
+    root, experiments = two
+    write_times(root / "timings" / "small.csv", experiments["small"], standard=2.0, dropout=3.0)
+    path = report_timings(experiments, TIMED, root / "reports", root / "timings")
+    told = path.read_text()
+    assert path == root / "reports" / "timings.md"
+    assert "| dropout 0.5 | 1.50 ± 0.00 | 1.50 (1.50 to 1.50) |" in told
+    assert "| small | 4 | 10 s | 10 s |" in told
+    assert "other" not in told
+    assert told.count("Dropout is better.") == 1, "the claim about the experiment that has times"
+    kept = root / "reports" / "timings" / "small.csv"
+    assert kept.read_bytes() == (root / "timings" / "small.csv").read_bytes()
+    # Later another machine has times of the other experiment alone: what was written down stays.
+    (root / "timings" / "small.csv").unlink()
+    write_times(root / "timings" / "other.csv", experiments["other"], standard=2.0, dropout=4.0)
+    told = report_timings(experiments, TIMED, root / "reports", root / "timings").read_text()
+    assert "| small | 4 | 10 s | 10 s |" in told
+    assert "| other | 4 | 12 s |" in told
+    assert kept.is_file()
+
+
+def test_without_times_it_is_said_in_one_sentence(two: tuple[Path, dict[str, Experiment]]) -> None:
+    root, experiments = two
+    with pytest.raises(BenchError, match=r"timings: no times of small, other; run: dropout-bench"):
+        report_timings(experiments, TIMED, root / "reports", root / "timings")
+    assert not (root / "reports" / "timings.md").exists()
+    more = experiment(seeds=[0, 1, 2])
+    (root / "timings").mkdir()
+    write_times(root / "timings" / "small.csv", more, standard=1.0, dropout=1.0)
+    shutil.rmtree(root / "reports" / "results" / "small")
+    write_tables(root / "reports" / "results" / "small", experiment(seeds=[2, 3]), {})
+    experiments["small"] = experiment(seeds=[2, 3])
+    with pytest.raises(BenchError, match=r"small\.csv: times of other runs"):
+        report_timings(experiments, TIMED, root / "reports", root / "timings")
+
+
+def test_the_command_without_times_and_with_them(tmp_path: Path) -> None:
+    for name in ("params.yaml", "claims.yaml"):
+        shutil.copy(PROJECT / name, tmp_path)
+    with contextlib.chdir(tmp_path):
+        done = CliRunner().invoke(app, ["timings"])
+    assert isinstance(done.exception, BenchError)
+    assert "timings: no times of " in str(done.exception)
+    name = "fashion-tutorial"
+    shutil.copytree(PROJECT / "reports" / "results" / name, tmp_path / "reports" / "results" / name)
+    (tmp_path / "timings").mkdir()
+    shutil.copy(PROJECT / "reports" / "timings" / f"{name}.csv", tmp_path / "timings")
+    with contextlib.chdir(tmp_path):
+        done = CliRunner().invoke(app, ["timings"])
+    assert "times: reports/timings.md" in done.output
+    told = (tmp_path / "reports" / "timings.md").read_text()
+    assert f"## {name}" in told
+    committed = (PROJECT / "reports" / "timings.md").read_text()
+    table = committed.partition(f"## {name}\n")[2].partition("\n## ")[0]
+    assert table.strip() in told
+
+
+def test_a_run_costs_once(two: tuple[Path, dict[str, Experiment]]) -> None:
+    root, experiments = two
+    same: list[Results] = []
+    for name, asked in experiments.items():
+        write_times(root / "timings" / f"{name}.csv", asked, standard=2.0, dropout=3.0)
+        results = read_results(root / "reports", name, asked, root / "timings")
+        runs = results.runs.assign(key=[f"{seed}" for seed in range(len(results.runs))])
+        same.append(dataclasses.replace(results, runs=runs))
+    assert [(cost.all, cost.new) for cost in costs(same)] == [(10.0, 10.0), (10.0, 0.0)]
+
+
+def test_metrics_count_verdicts(rendered: Path) -> None:
+    counts = json.loads((rendered / "metrics.json").read_text())
+    assert sum(counts[name] for name in ("supported", "contradicted", "inconclusive")) == 1
+
+
+def test_committed_times_are_of_committed_runs() -> None:
+    params = load_params(PROJECT / "params.yaml")
+    for name, asked in params.experiments.items():
+        results = read_results(PROJECT / "reports", name, asked, PROJECT / "reports" / "timings")
+        assert len(results.timings) == len(results.runs)
