@@ -26,10 +26,10 @@ repro: $(READY) ## the main job: data, training, evaluation, report
 	@echo "report: reports/report.md"
 
 paper: $(READY) ## an hour on 2 cores: the large network of the 2014 paper, a report of its own
-	@dropout-bench paper
+	@dropout-bench suite paper
 
 demo: $(READY) ## under a minute, without network: small digits, a report of their own
-	@dropout-bench demo
+	@dropout-bench suite demo
 
 PYTEST := python -m pytest
 test: $(READY) ## the tests, but for the slow ones

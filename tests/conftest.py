@@ -39,10 +39,10 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose report is committed; not to be changed."""
-    from test_verify import commit_a_report
+    from project import INSIDE, commit_a_report
 
     root = tmp_path_factory.mktemp("committed")
-    commit_a_report(root, "small")
+    commit_a_report(root, "small", inside=INSIDE)
     return root
 
 

@@ -6,12 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_pipeline import bench
+from project import PROJECT, bench
 
-PROJECT = Path(__file__).parents[1]
 COMMANDS = (
     "download", "train", "evaluate", "report", "timings", "compare", "verify", "runs",
-    "tensorboard", "demo", "paper",
+    "tensorboard", "suite",
 )  # fmt: skip
 
 
@@ -49,6 +48,7 @@ def project(tmp_path: Path) -> Path:
         ("dropout-bench evaluate fash", {"fashion-tutorial"}),
         ("dropout-bench download fash", {"fashion-mnist"}),
         ("dropout-bench verify --wh", {"--whole"}),
+        ("dropout-bench suite de", {"demo"}),
     ],
 )
 def test_a_shell_completes_commands_options_and_names(

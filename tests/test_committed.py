@@ -15,7 +15,7 @@ from dropout_bench.analysis.ledger import ledger
 from dropout_bench.analysis.reproduction import reproductions
 from dropout_bench.params.file import load_params
 from dropout_bench.tables.read import read_results
-from dropout_bench.verify import sections
+from dropout_bench.verify import committed_suites
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -61,9 +61,9 @@ def test_what_the_readme_says_was_found_is_what_the_ledger_says() -> None:
     params = load_params(PROJECT / "params.yaml")
     claims = load_claims(PROJECT / "claims.yaml", params.all_experiments)
     results = {
-        name: read_results(section.reports, name, experiment)
-        for section in sections(PROJECT, params)
-        for name, experiment in section.experiments.items()
+        name: read_results(PROJECT / suite.reports, name, experiment)
+        for suite in committed_suites(PROJECT, params)
+        for name, experiment in suite.experiments.items()
     }
     entries = {e.name: e for e in ledger(claims.claims, claims.level, results)}
     assert {name: entries[name].verdict for name in FOUND} == FOUND

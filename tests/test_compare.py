@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import experiment
+from project import git
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
@@ -65,15 +66,6 @@ def write_tables(folder: Path, asked: Experiment, gains: dict[str, float]) -> No
     versions = dict.fromkeys(("data", "device", "torch", "lightning"), "made up")
     folder.mkdir(parents=True, exist_ok=True)
     write.write_tables(folder, "small", asked, told, [], versions)
-
-
-def git(root: Path, *words: str) -> None:
-    subprocess.run(
-        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
-        cwd=root,
-        check=True,
-        capture_output=True,
-    )
 
 
 def compare(root: Path, *words: str, status: int = 0) -> str:

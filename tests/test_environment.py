@@ -41,7 +41,15 @@ def test_libraries_import_cleanly_after_the_package(library: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "report.render", "analysis.claims", "training.sweep", "evaluation.stage"]
+    "module",
+    [
+        "cli",
+        "training.store",
+        "report.render",
+        "analysis.claims",
+        "training.sweep",
+        "evaluation.stage",
+    ],
 )
 def test_these_parts_never_load_torch(module: str) -> None:
     code = f"import dropout_bench.{module}, sys; print('torch' in sys.modules)"

@@ -7,20 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import one_run
-from test_pipeline import SETTINGS, bench, contents, write_project
+from project import SETTINGS, bench, contents, run, wait_for, write_project
+from ruamel.yaml import YAML
 
 from dropout_bench import engine
 from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
-from dropout_bench.training.store import Identity
+from dropout_bench.training.keys import Identity
 from dropout_bench.training.sweep import _train
 
 # Eight runs of a second or so: long enough to be killed in the middle.
@@ -38,13 +38,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def stored(root: Path) -> int:
     return len(list((root / "run-store").glob("[!.]*/entry.json")))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -115,6 +108,51 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(
     assert 2 <= kept < 8
     assert finish(root) == (8 - kept, kept)
     assert contents(root / "runs") == undisturbed
+
+
+@pytest.mark.slow
+def test_a_sweep_in_the_background_outlives_its_shell(
+    tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    root = write_project(tmp_path / "p", long=LONG)
+    (log := root / "nohup.out").touch()
+    with started(root, "sh", "-c", f"nohup dropout-bench train long > {log} 2>&1 &") as shell:
+        assert shell.wait(timeout=60) == 0
+    wait_for(lambda: "8 done, 0 running, 0 failed" in log.read_text(), seconds=120)
+    wait_for(lambda: (root / "runs" / "long").is_dir())
+    assert contents(root / "runs") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_a_dvc_that_is_killed_takes_its_command_along(tmp_path: Path, shell: str) -> None:
+    root = write_project(tmp_path / "p", long=LONG | {"epochs": 600})
+    run(root, "dvc", "init", "--no-scm", "-q")
+    YAML().dump({"stages": {"train": {"cmd": "dropout-bench train long"}}}, root / "dvc.yaml")
+    with started(root, "dvc", "repro", SHELL=shell) as process:
+        wait_for(lambda: stored(root) >= 1)
+        members = family(process)[1:]
+        process.kill()
+        _, alive = psutil.wait_procs(members, timeout=20)
+    assert not alive, "processes left behind"
+    assert stored(root) < 8
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_ends_at_once_and_without_a_trace(tmp_path: Path) -> None:
+    root = write_project(tmp_path / "p", long=LONG | {"epochs": 600})
+    with started(root, "dropout-bench", "train", "long") as process:
+        wait_for(lambda: len(family(process)) >= 3)  # workers are being started
+        members = family(process)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert "stopped by SIGINT" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        said = said_by(process)
+        _, alive = psutil.wait_procs(members, timeout=20)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in said
+    assert not alive, "processes left behind"
 
 
 @pytest.mark.slow
@@ -269,9 +307,10 @@ def test_no_scheduler_at_the_address_is_told(tmp_path: Path) -> None:
 
 def test_a_worker_unlike_the_others_trains_nothing(raw: Path, tmp_path: Path) -> None:
     source = Source("mnist", raw, "digest")
-    wanted = Identity(one_run(), "digest", "another device", "other code", "0.0", "0.0")
+    libraries = (("torch", "0.0"),)
+    wanted = Identity(one_run(), "digest", "another device", "other code", libraries)
     with pytest.raises(BenchError, match=r"another device.*other code.*torch"):
-        _train(wanted, source, tmp_path, "run", False)
+        _train(wanted, source, False, "run", tmp_path, None)
 
 
 def test_a_worker_without_the_data_gets_it_once_and_checks_it(

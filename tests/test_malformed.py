@@ -57,8 +57,10 @@ EXPERIMENT: dict[str, Any] = {
 PARAMS: dict[str, Any] = {
     "defaults": {"common": {"epochs": 5}},
     "experiments": {"question": EXPERIMENT},
-    "demo": {"other": {k: v for k, v in EXPERIMENT.items() if k != "with"} | {"max_norm": 2.0}},
-    "paper": {},
+    "suites": {
+        "demo": {"other": {k: v for k, v in EXPERIMENT.items() if k != "with"} | {"max_norm": 2.0}},
+        "paper": {},
+    },
 }
 CELLS = [f"standard, {widths}, 300 images, nothing" for widths in ("16-8", "8-4")]
 CHECK = {

@@ -1,106 +1,19 @@
 """The stages through their commands, on small data: same bytes, nothing twice, clear failures."""
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from conftest import make_dataset
+from project import LAYERWISE, PUBLISHED, SETTINGS, bench, contents, write_project
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
 from dropout_bench.tables.evaluation import EVALUATION
-
-SETTINGS = {
-    "dataset": "mnist",
-    "train_size": 200,
-    "validation": 0.2,
-    "hidden": [16, 8],
-    "variants": ["dropout"],
-    "dropout": [0.0, 0.5],
-    "learning_rate": 1e-2,
-    "batch_size": 32,
-    "epochs": 2,
-    "seeds": [0, 1],
-    "keep_every_epoch": True,
-}
-LAYERWISE = SETTINGS | {"dropout": [0.0, "0.5/0.3"], "keep_every_epoch": False}
-PUBLISHED = {
-    "title": "A small question",
-    "source": "nobody",
-    "says": "Nothing.",
-    "figures": [
-        {"cell": "standard", "metric": "test/accuracy", "by_epoch": [0.0, 1.0]},
-        {"cell": "dropout 0.5", "metric": "test/loss", "value": 1.0},
-        {"cell": "dropout 0.5", "metric": "seconds", "value": 1.0},
-    ],
-}
-
-COMPARED = {"of": "dropout 0.5", "than": "standard"}
-CLAIMS = {
-    "published": {"small": PUBLISHED},
-    "sources": {"nobody": "a made-up source"},
-    "claims": {
-        "fits-less": {
-            "source": "nobody",
-            "says": "With dropout the training loss stays higher.",
-            "experiment": "small",
-            "contradicts": ["fits-more"],
-            "checks": [COMPARED | {"metric": "train/loss", "is": "higher"}],
-        },
-        "fits-more": {
-            "source": "nobody",
-            "says": "With dropout the training loss is lower.",
-            "experiment": "small",
-            "checks": [COMPARED | {"metric": "train/loss", "epoch": 1, "is": "lower"}],
-        },
-    },
-    "timed": {
-        "as-fast": {
-            "source": "nobody",
-            "says": "It takes as long.",
-            "experiment": "small",
-            "checks": [COMPARED | {"metric": "log-seconds", "is": "equal", "margin": 2.0}],
-        }
-    },
-}
-
-
-def write_project(root: Path, **experiments: object) -> Path:
-    (root / "data" / "raw").mkdir(parents=True)
-    make_dataset(root / "data" / "raw" / "mnist")
-    named = {name.replace("_", "-"): settings for name, settings in experiments.items()}
-    YAML().dump({"experiments": named}, root / "params.yaml")
-    YAML().dump(CLAIMS if "small" in experiments else {}, root / "claims.yaml")
-    return root
-
-
-def bench(root: Path, *words: str, status: int = 0) -> str:
-    done = subprocess.run(
-        ["dropout-bench", *words],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert not done.stderr.startswith("Traceback")
-    return done.stdout + done.stderr
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -404,7 +317,7 @@ def test_the_demo_runs_without_any_mirror(tmp_path: Path) -> None:
     root.mkdir()
     for name in ("params.yaml", "claims.yaml"):
         shutil.copy(project / name, root)
-    said = bench(root, "demo")
+    said = bench(root, "suite", "demo")
     assert "report: reports/demo/report.md" in said
     text = (root / "reports" / "demo" / "report.md").read_text()
     assert "scikit-learn" in text

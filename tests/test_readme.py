@@ -9,11 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_compare import git
-from test_faults import wait_for
-from test_verify import commit_a_report
+from project import PROJECT, commit_a_report, git, wait_for
 
-PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
 
 

@@ -1,20 +1,23 @@
 """The run store: what goes in comes out, or is noticed to be damaged."""
 
 import json
+import math
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import one_run
+from conftest import experiment, one_run
 
 from dropout_bench.params.run import Run
-from dropout_bench.training import store as store_module
+from dropout_bench.training import keys
+from dropout_bench.training.keys import Identity
 from dropout_bench.training.result import RunResult
-from dropout_bench.training.store import Identity, RunStore, code_digest, default_store
+from dropout_bench.training.store import RunStore, checksums, default_store, needed_by
 
 IDENTITY = Identity.here(one_run(), "data", "CPU")
 KEY = IDENTITY.key
-RESULT = RunResult({"last.safetensors": b"weights", "curves.csv": b"a,b\n"}, "CPU", b"events", 1.5)
+RESULT = RunResult({"last.safetensors": b"weights", "curves.csv": b"a,b\n"}, "CPU", 1.5)
 
 
 def key_of(run: Run, data: str, device: str) -> str:
@@ -40,7 +43,7 @@ def test_an_entry_without_the_files_needed_does_not_count(store: RunStore) -> No
 
 
 def test_what_has_more_files_replaces_and_what_has_not_does_not(store: RunStore) -> None:
-    more = RunResult({**RESULT.files, "epoch-001.safetensors": b"weights"}, "CPU", b"events", 2.5)
+    more = RunResult({**RESULT.files, "epoch-001.safetensors": b"weights"}, "CPU", 2.5)
     store.put(IDENTITY, more)
     assert store.get(KEY) == more
     store.put(IDENTITY, RESULT)
@@ -64,10 +67,6 @@ def forge_entry(folder: Path) -> None:
     (folder / "entry.json").write_text(json.dumps([1, 2]))
 
 
-def lose_events(folder: Path) -> None:
-    (folder / "events.tfevents").unlink()
-
-
 def lose_entry(folder: Path) -> None:
     (folder / "entry.json").unlink()
 
@@ -82,7 +81,7 @@ def name_another_place(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        damage_file, lose_file, cut_entry, forge_entry, lose_events, lose_entry,
+        damage_file, lose_file, cut_entry, forge_entry, lose_entry,
         name_another_place,
     ],
 )  # fmt: skip
@@ -101,6 +100,67 @@ def test_what_is_no_key_leads_nowhere(key: str, store: RunStore) -> None:
     store.put_beside(key, "evaluation-2", b"content")
     assert not list(store.folder.parent.rglob("evaluation-2"))
     assert store.get(KEY) == RESULT
+
+
+def lie(folder: Path, key: str = KEY, **files: str) -> Path:
+    """Write a run's folder, as it lies in ``runs``."""
+    folder.mkdir()
+    for name, content in RESULT.files.items():
+        (folder / name).write_bytes(content)
+    about = {"key": key, "files": checksums(RESULT.files) | files}
+    (folder / "run.json").write_text(json.dumps(about))
+    return folder
+
+
+def test_a_run_that_lies_in_a_folder_is_adopted(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    store.adopt(IDENTITY, lie(tmp_path / "run"))
+    kept = store.get(KEY)
+    assert kept is not None
+    assert kept.files == RESULT.files
+    assert math.isnan(kept.seconds)
+
+
+def test_another_run_or_a_damaged_one_is_not_adopted(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    damaged = lie(tmp_path / "damaged")
+    (damaged / "curves.csv").write_bytes(b"a,c\n")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "secret").write_bytes(b"weights")
+    elsewhere = {"../secret": checksums(RESULT.files)["last.safetensors"]}
+    for folder in (
+        damaged,
+        tmp_path / "empty",
+        tmp_path / "nowhere",
+        lie(tmp_path / "other", key="0" * 32),
+        lie(tmp_path / "elsewhere", **elsewhere),
+    ):
+        store.adopt(IDENTITY, folder)
+        assert store.get(KEY) is None
+
+
+def test_what_experiments_need_is_told_and_what_is_gone(store: RunStore) -> None:
+    gone = replace(IDENTITY, run=one_run().model_copy(update={"variant": "gone-dropout"}))
+    other = replace(IDENTITY, code="other code")
+    for identity in (gone, other):
+        store.put(identity, RESULT)
+    (store.folder / "cut").mkdir()
+    small = experiment(dropout=[0.0, 0.5], seeds=[0, 1])
+    entries = store.entries()
+    needs = needed_by(entries, {"small": small, "again": small}, {})
+    name = "dropout/dropout=0.5/seed=0"
+    assert needs == {
+        KEY: [f"small/{name}", f"again/{name}"],
+        gone.key: [],
+        other.key: [],
+        "cut": [],
+    }
+    troubles = {entry.key: entry.trouble for entry in entries}
+    assert troubles[gone.key] == ": the variant gone-dropout is gone"
+    assert troubles["cut"] == ": it cannot be read"
+    assert not troubles[KEY]
+    other_data = needed_by(entries, {"small": small}, {"mnist": "other data"})
+    assert other_data[KEY] == []
 
 
 def test_readers_beside_writers_always_get_the_run(store: RunStore) -> None:
@@ -159,22 +219,16 @@ def test_data_device_versions_and_code_are_in_the_key(monkeypatch: pytest.Monkey
     assert key_of(one_run(), "data", "CPU") == key
     assert key_of(one_run(), "other data", "CPU") != key
     assert key_of(one_run(), "data", "GPU") != key
-    monkeypatch.setattr(
-        store_module, "library_versions", lambda: {"torch": "2.12", "lightning": "2.6.6"}
-    )
+    monkeypatch.setattr(keys, "library_versions", lambda: {"torch": "2.12"})
     assert key_of(one_run(), "data", "CPU") != key
     monkeypatch.undo()
-    monkeypatch.setattr(store_module, "code_digest", lambda variant: "changed")
+    monkeypatch.setattr(keys, "digest_of", lambda *modules: "changed")
     assert key_of(one_run(), "data", "CPU") != key
 
 
 def test_what_a_run_is_evaluated_for_is_not_in_the_key() -> None:
     plain, other = one_run(), one_run(checkpoint="best", keep_every_epoch=True)
     assert key_of(plain, "data", "CPU") == key_of(other, "data", "CPU")
-
-
-def test_a_variant_s_code_matters_to_that_variant_alone() -> None:
-    assert code_digest("standard") != code_digest("dropout")
 
 
 def test_copies_that_dvc_makes_share_the_project_s_store(

@@ -5,8 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_pipeline import contents
-from test_verify import edit, run
+from project import contents, edit, git, run
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +83,19 @@ def test_what_the_cache_of_dvc_lost_is_made_again(project: Path) -> None:
     said = run(project, "dvc", "repro")
     assert "0 done, 0 running, 0 failed, 4 reused, of 4" in said
     assert reported(project) == before
+
+
+def test_after_a_pull_an_added_rate_trains_its_own_alone(project: Path, tmp_path: Path) -> None:
+    run(project, "dvc", "remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    run(project, "dvc", "push")
+    git(project, "commit", "-am", "a remote")
+    git(tmp_path, "clone", str(project), "clone")
+    clone = tmp_path / "clone"
+    run(clone, "dvc", "pull")
+    edit(clone / "params.yaml", lambda text: text.replace("- 0.5\n", "- 0.5\n    - 0.2\n"))
+    said = run(clone, "dvc", "repro")
+    assert "train small: 2 done, 0 running, 0 failed, 4 reused, of 6" in said
+    assert "train inside: 0 done, 0 running, 0 failed, 6 reused, of 6" in said
 
 
 def test_a_lock_file_with_conflicts_stops_the_pipeline(project: Path) -> None:

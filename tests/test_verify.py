@@ -1,68 +1,19 @@
 """A report that was tampered with is found out, and the file is named."""
 
-import io
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
-from test_compare import git
-from test_pipeline import CLAIMS, contents
+from project import DIGITS, INSIDE, contents, edit, git, run
+from scipy import stats
 
 from dropout_bench.params.file import Params
-from dropout_bench.verify import chance, draw, sections
-
-PROJECT = Path(__file__).parents[1]
-SETTINGS = {
-    "dataset": "digits",
-    "train_size": 300,
-    "validation": 0.2,
-    "hidden": [16, 8],
-    "variants": ["dropout"],
-    "dropout": [0.0, 0.5],
-    "learning_rate": 1e-2,
-    "batch_size": 32,
-    "epochs": 2,
-    "seeds": [0, 1],
-    "checkpoint": "best",
-    "keep_every_epoch": True,
-    "measures": ["reliability", "examples"],
-}
-
-
-def run(root: Path, *words: str, status: int = 0) -> str:
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
-def commit_a_report(root: Path, name: str) -> None:
-    """Make a project with a pipeline like ours and one experiment, run it and commit."""
-    YAML().dump({"experiments": {name: SETTINGS}}, root / "params.yaml")
-    text = io.StringIO()
-    YAML().dump(CLAIMS, text)
-    (root / "claims.yaml").write_text(re.sub(r"\bsmall\b(?! question)", name, text.getvalue()))
-    pipeline = (PROJECT / "dvc.yaml").read_text()
-    pipeline = re.sub(r"foreach: \{ mnist: .*", "foreach: { digits: Digits }", pipeline)
-    (root / "data" / "archives" / "Digits").mkdir(parents=True)
-    (root / "data" / "archives" / "Digits" / "none").touch()
-    (root / "dvc.yaml").write_text(pipeline.partition("# What `dvc plots show`")[0])
-    shutil.copytree(
-        PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-    )
-    shutil.copy(PROJECT / ".gitignore", root)
-    shutil.copy(PROJECT / ".dvcignore", root)
-    git(root, "init", "--initial-branch", "main")
-    run(root, "dvc", "init", "-q")
-    run(root, "dvc", "repro")
-    git(root, "add", "-A")
-    git(root, "commit", "-m", "a report")
+from dropout_bench.verify import chance, distinct_runs, draw
 
 
 @pytest.fixture
@@ -72,19 +23,12 @@ def clone(committed: Path, tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-def edit(path: Path, change: Callable[[str], str]) -> None:
-    before = path.read_text()
-    after = change(before)
-    assert after != before
-    path.write_text(after)
-
-
 @pytest.mark.slow
 def test_a_true_report_holds_and_nothing_is_written(clone: Path) -> None:
     before = contents(clone)
     said = json.loads(run(clone, "dropout-bench", "verify", "--json"))
     assert said["holds"]
-    assert len(said["findings"]) == 3
+    assert len(said["findings"]) == 4
     git(clone, "diff", "--exit-code")
     new = {name for name in contents(clone).keys() - before.keys() if ".dvc" not in name}
     assert not new
@@ -168,43 +112,73 @@ def test_tampering_is_found_and_the_file_named(what: str, clone: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_result_that_was_never_produced_is_found_by_training_again(
+def test_times_are_no_part_of_what_is_compared(clone: Path) -> None:
+    edit(clone / "reports" / "timings" / "small.csv", lambda text: re.sub(r"\d\n", "99\n", text))
+    (clone / "reports" / "timings.md").unlink()
+    run(clone, "dropout-bench", "verify")
+
+
+FORGED = (
+    ("small", "runs.csv", "test/accuracy", "0.999", "runs.csv, test/accuracy: 0.999, not"),
+    ("small", "runs.csv", "parameters", "7", "runs.csv, parameters: 7, not"),
+    ("small", "curves.csv", "val/loss", "0.01", "curves.csv, val/loss: 0.01, not"),
+    ("small", "pictures.csv", "right_with", "0", "small/pictures.csv"),
+    ("inside", "runs.csv", "test/loss", "0.01", "runs.csv, test/loss: 0.01, not"),
+    ("inside", "measures.csv", "value", "0.999", "measures.csv, value: 0.999, not"),
+    ("inside", "confusion.csv", "images", "77", "inside/confusion.csv"),
+)
+
+
+@pytest.mark.slow
+def test_what_was_never_produced_is_found_by_training_again(
     committed: Path, tmp_path: Path
 ) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(committed, root, symlinks=True)
-    said = run(root, "dropout-bench", "verify", "--sample", "3", "--draw", "7")
-    assert "3 of 4 runs are trained again, drawn by --draw 7" in said
-    assert said.count("trained again, bit by bit") == 3
+    root = Path(shutil.copytree(committed, tmp_path / "copy", symlinks=True))
+    said = run(root, "dropout-bench", "verify", "--whole")
+    assert said.count("trained again, bit by bit") == 8, "four runs, each in both experiments"
+    assert said.count("made again") == 4, "confusions and pictures of both"
     # A forger who is thorough: table, lock and report agree.
-    path = _results(root, "runs.csv")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table.loc[2, "test/accuracy"] = "0.999"
-    table.to_csv(path, index=False, lineterminator="\n")
-    run(root, "dvc", "commit", "--force", "evaluate@small")
+    for experiment, file, column, value, _ in FORGED:
+        path = root / "reports" / "results" / experiment / file
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table.loc[2, column] = value
+        table.to_csv(path, index=False, lineterminator="\n")
+    run(root, "dvc", "commit", "--force", "evaluate@small", "evaluate@inside")
     run(root, "dvc", "repro")
     assert "DIFFERS" not in run(root, "dropout-bench", "verify")
     said = run(root, "dropout-bench", "verify", "--whole", status=1)
-    assert said.count("DIFFERS") == 1
-    assert "test/accuracy: 0.999, not" in said
+    assert all(told in said for *_, told in FORGED), said
 
 
-def test_runs_are_drawn_over_all_experiments_and_each_once() -> None:
-    experiments = {"one": SETTINGS, "same": SETTINGS, "other": SETTINGS | {"epochs": 3}}
-    params = Params.model_validate({"experiments": experiments})
-    all_sections = sections(Path(), params)
-    everything, count = draw(all_sections, None, seed=1)
-    assert count == len(everything) == 8, "the runs of two experiments are the same"
-    chosen, _ = draw(all_sections, 2, seed=1)
-    assert {each.name for each in chosen} == {"one", "other"}
-    assert chosen == draw(all_sections, 2, seed=1)[0]
-    assert len({draw(all_sections, 2, seed)[0][0].place for seed in range(20)}) > 4
+def small_params(**experiments: object) -> Params:
+    suites = {"big": {"apart": DIGITS | {"hidden": [64]}}}
+    return Params.model_validate({"experiments": experiments, "suites": suites})
 
 
-def test_the_large_network_is_trained_again_with_the_whole_alone() -> None:
-    params = Params.model_validate({"experiments": {"one": SETTINGS}, "paper": {"big": SETTINGS}})
-    assert [list(each.experiments) for each in sections(Path(), params)] == [["one"], ["big"]]
-    assert [list(each.experiments) for each in sections(Path(), params, paper=False)] == [["one"]]
+def test_each_distinct_run_is_drawn_once_and_compared_wherever_it_stands() -> None:
+    params = small_params(one=DIGITS, same=INSIDE, other=DIGITS | {"epochs": 3})
+    places = distinct_runs([params.suites[""]])
+    assert len(places) == 8, "the runs of two experiments are the same"
+    assert {len(each) for each in places.values()} == {1, 2}
+    assert sum(len(each) for each in places.values()) == 12
+    assert draw(places, None, seed=1).keys() == places.keys()
+    assert draw(places, 2, seed=1) == draw(places, 2, seed=1)
+    assert len({next(iter(draw(places, 2, seed))) for seed in range(20)}) > 4
+    assert len(distinct_runs(params.suites.values())) == 12
+
+
+def test_the_chance_that_is_told_is_that_of_the_draw() -> None:
+    """Experiments of different sizes; all runs of the small one are forged."""
+    seeds = [{"seeds": list(range(count))} for count in (2, 3, 25)]
+    few, some, many = (DIGITS | {"epochs": n + 2} | each for n, each in enumerate(seeds))
+    params = small_params(few=few, some=some, many=many)
+    places = distinct_runs(params.suites.values())
+    forged = set(distinct_runs([params.suites[""]])) & set(params.experiments["few"].runs())
+    told = chance(len(places), 8, len(forged))
+    assert told == pytest.approx(1 - stats.hypergeom(len(places), len(forged), 8).pmf(0))
+    draws = 3000
+    found = np.mean([not forged.isdisjoint(draw(places, 8, seed)) for seed in range(draws)])
+    assert abs(found - told) < 4 * np.sqrt(told * (1 - told) / draws)
 
 
 def test_the_chance_that_a_forged_run_is_found() -> None:

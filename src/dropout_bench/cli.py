@@ -1,14 +1,14 @@
-"""The command line: one thin command per stage of the pipeline, and the demo.
+"""The command line: one thin command per stage of the pipeline, and the suites beside it.
 
 Heavy libraries are imported by the command that needs them, so that help and errors are quick.
 """
 
 import contextlib
+import hashlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -44,6 +44,13 @@ def _experiments(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def _suites(incomplete: str) -> list[str]:
+    try:
+        return [name for name in _params()[1].apart if name.startswith(incomplete)]
+    except BenchError:
+        return []
+
+
 def _datasets(incomplete: str) -> list[str]:
     return [name for name in DATASETS if name.startswith(incomplete)]
 
@@ -54,6 +61,12 @@ ExperimentName = Annotated[
         help="Name of an experiment in params.yaml.",
         show_default=False,
         autocompletion=_experiments,
+    ),
+]
+SuiteName = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a suite in params.yaml.", show_default=False, autocompletion=_suites
     ),
 ]
 Scheduler = Annotated[
@@ -207,12 +220,14 @@ def timings() -> None:
     root, params = _params()
     times = root / "timings"
     claims = load_claims(root / "claims.yaml", params.all_experiments)
-    sections = (("reports", params.experiments), ("reports/paper", params.paper))
+    pipeline, *apart = params.suites.values()
     timed = [
-        each for each in sections if any((times / f"{name}.csv").is_file() for name in each[1])
+        suite
+        for suite in (pipeline, *apart)
+        if any((times / f"{name}.csv").is_file() for name in suite.experiments)
     ]
-    for folder, experiments in timed or sections[:1]:
-        path = report_timings(experiments, claims.about(experiments), root / folder, times)
+    for _, experiments, reports in timed or [pipeline]:
+        path = report_timings(experiments, claims.about(experiments), root / reports, times)
         typer.echo(f"times: {path}")
 
 
@@ -269,14 +284,16 @@ def verify(
     each other, every run has the key that belongs to it, and reports and pictures, made again
     from the tables, are the same to the byte.
 
-    Then, if asked: runs are drawn, experiment by experiment in turn, and trained and evaluated
-    from scratch. In the same numeric environment weights, curves and figures must be the same to
-    the last bit; in another one every figure must lie within four standard deviations over the
-    committed seeds. Of M runs of which m were never produced by this code, a sample of n finds
-    at least one with probability 1 - C(M-m, n) / C(M, n): about 1 - (1 - m/M)^n.
+    Then, if asked: runs are drawn, each as likely as any other, trained from scratch, and
+    evaluated for every experiment whose tables hold them. In the same numeric environment weights,
+    curves and figures must be the same to the last bit; in another one every figure must lie
+    within four standard deviations over the committed seeds. Of M distinct runs of which m were
+    never produced by this code, a sample of n finds at least one with probability
+    1 - C(M-m, n) / C(M, n): about 1 - (1 - m/M)^n. Confusions and pictures are made from all runs
+    of a cell, or of an experiment: they are compared where all of these were drawn.
 
     A sample is of the pipeline's runs, and takes minutes; --whole trains the large network of
-    `make paper` too, for an hour more.
+    `make paper` too, for an hour more. Times are no part of what is compared.
 
     Nothing in the project is written. The exit status is 0 only if all holds.
     """
@@ -292,18 +309,19 @@ def verify(
     seed = random.SystemRandom().randrange(10**6) if draw is None else draw
     about: dict[str, object] = {}
     if sample or whole:
-        count = None if whole else sample
-        sections = verification.sections(root, params, paper=whole)
-        chosen, runs = verification.draw(sections, count, seed)
-        odds = {m: verification.chance(runs, len(chosen), m) for m in (1, runs // 100, runs // 10)}
-        about = {"drawn": len(chosen), "of": runs, "draw": seed}
+        suites = verification.committed_suites(root, params) if whole else [params.suites[""]]
+        places = verification.distinct_runs(suites)
+        drawn = verification.draw(places, None if whole else sample, seed)
+        n = len(places)
+        odds = {m: verification.chance(n, len(drawn), m) for m in (1, n // 100, n // 10) if m}
+        about = {"drawn": len(drawn), "of": n, "draw": seed}
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
             typer.echo(
-                f"verify: {len(chosen)} of {runs} runs are trained again, drawn by --draw {seed}; "
-                "a forgery is found with probability "
+                f"verify: {len(drawn)} of {n} distinct runs are trained again, drawn by --draw "
+                f"{seed}; a forgery is found with probability "
                 + ", ".join(f"{p:.2f} if {m} of them are forged" for m, p in odds.items())
             )
-            findings += verification.trained_again(root, params, chosen)
+            findings += verification.trained_again(root, drawn)
     if as_json:
         typer.echo(verification.as_json(findings, about))
     else:
@@ -332,32 +350,39 @@ def runs(
     from rich.filesize import decimal
     from rich.table import Table
 
-    from dropout_bench.data.arrays import verified_digest
     from dropout_bench.training.store import RunStore, default_store, needed_by
 
     root, params = _params()
-    digests = {}
-    for name in DATASETS:
-        with contextlib.suppress(BenchError):
-            digests[name] = verified_digest(root / "data" / "raw" / name)
     store = RunStore(default_store(root))
-    needs = {entry: needed_by(entry, params.all_experiments, digests) for entry in store.entries()}
+    entries = store.entries()
+    needs = needed_by(entries, params.all_experiments, _recorded_digests(root))
     table = Table("key", "needed by", "age", "size", box=None)
-    for entry, names in needs.items():
+    for entry in entries:
+        names = needs[entry.key]
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
-        needing = "\n".join(names) or "none" if entry.identity else "none: it cannot be read"
+        needing = "\n".join(names) or f"none{entry.trouble}"
         table.add_row(entry.key, needing, age, decimal(entry.size))
     width = None if sys.stdout.isatty() else 200
     Console(width=width, highlight=False).print(table)
-    idle = [entry for entry, names in needs.items() if not names]
+    idle = [entry for entry in entries if not needs[entry.key]]
     for entry in idle if prune else []:
         store.drop(entry.key)
-    total = decimal(sum(entry.size for entry in needs))
+    total = decimal(sum(entry.size for entry in entries))
     freed = decimal(sum(entry.size for entry in idle))
     typer.echo(
-        f"{len(needs)} runs, {total} in {store.folder}; {len(idle)} of them, {freed}, needed by "
+        f"{len(entries)} runs, {total} in {store.folder}; {len(idle)} of them, {freed}, needed by "
         f"no experiment{', removed' if prune else ': --prune removes them' if idle else ''}"
     )
+
+
+def _recorded_digests(root: Path) -> dict[str, str]:
+    """Return the digest of each dataset that is here, as recorded: nothing is read again."""
+    digests = {}
+    for name in DATASETS:
+        with contextlib.suppress(OSError):
+            sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
+            digests[name] = hashlib.sha256(sums.rstrip()).hexdigest()
+    return digests
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -397,8 +422,9 @@ def tensorboard(
         published = read_yaml(root / "claims.yaml").get("published") or params.experiments
         chosen = {name: one for name, one in params.experiments.items() if name in published}
     shown = {}
+    places = {each: suite.reports for suite in params.suites.values() for each in suite.experiments}
     for each, experiment in chosen.items():
-        reports = root / _reports(params, each)
+        reports = root / places[each]
         tables, results = reports / "results" / each, None
         if tables.is_dir():
             try:
@@ -424,65 +450,49 @@ def tensorboard(
     os.execv(sys.executable, command)  # noqa: S606
 
 
-def _reports(params: Params, name: str) -> str:
-    if name in params.demo:
-        return "reports/demo"
-    return "reports/paper" if name in params.paper else "reports"
+@app.command("suite")
+def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = None) -> None:
+    """Run a suite that is no part of the pipeline, from data to a report of its own.
 
-
-@app.command()
-def demo() -> None:
-    """Run the experiments of params.yaml's section demo, from data to a report of their own.
-
-    They use scikit-learn's 8×8 digits, which come with the package: no network is needed. The
-    digits are no stand-in for MNIST; the report is in reports/demo/ and says what it is about.
+    **demo** takes scikit-learn's 8×8 digits, which come with the package: 20 seconds. They are no
+    stand-in for MNIST, and the report says what it is about. **paper** trains the large network of
+    the paper that introduced dropout: about an hour on two cores. The report of a suite is in
+    reports/NAME/.
     """
-    root, params = _params()
-    _apart(root, params, params.demo, root / "reports" / "demo")
-
-
-@app.command()
-def paper(scheduler: Scheduler = None, workers: Workers = None) -> None:
-    """Run the experiments of params.yaml's section paper, from data to a report of their own.
-
-    They train the large network of the paper that introduced dropout: about an hour on two cores,
-    too much for the pipeline. The report is in reports/paper/.
-    """
-    root, params = _params()
-    _apart(root, params, params.paper, root / "reports" / "paper", scheduler, workers)
-
-
-def _apart(
-    root: Path,
-    params: Params,
-    experiments: Mapping[str, Experiment],
-    reports: Path,
-    scheduler: str | None = None,
-    workers: int | None = None,
-) -> None:
-    """Run experiments that are no part of the pipeline, and report them by themselves."""
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data.download import download as download_dataset
     from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.report.render import render
     from dropout_bench.training.store import RunStore, default_store
 
+    root, params = _params()
+    suite = params.suite(name)
+    reports = root / suite.reports
     store = RunStore(default_store(root))
-    claims = load_claims(root / "claims.yaml", params.all_experiments).about(experiments)
-    for name, experiment in experiments.items():
+    claims = load_claims(root / "claims.yaml", params.all_experiments).about(suite.experiments)
+    for each, experiment in suite.experiments.items():
         download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
         source = _source(root, experiment)
-        _train(root, name, experiment, source, scheduler, workers)
+        _train(root, each, experiment, source, scheduler, workers)
         results = reports / "results"
-        evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
-    path = render(experiments, claims, reports)
-    typer.echo(f"report: {path}")
+        evaluate_experiment(each, experiment, root, source, store, results, scheduler, workers)
+    typer.echo(f"report: {render(suite.experiments, claims, reports)}")
 
 
 def _stop(signal_number: int, frame: object) -> NoReturn:
+    for stops in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stops, _stop_at_once)
     name = signal.Signals(signal_number).name
     sys.stderr.write(f"dropout-bench: stopped by {name}; the same call goes on from here\n")
     raise SystemExit(128 + signal_number)
+
+
+def _stop_at_once(signal_number: int, frame: object) -> NoReturn:
+    # A second time, while workers are being stopped: they notice that this process is gone.
+    if sys.stdout.isatty():
+        sys.stdout.write("\x1b[?25h\n")  # the cursor, which is hidden beside a line of progress
+        sys.stdout.flush()
+    os._exit(128 + signal_number)
 
 
 def main() -> None:

@@ -4,9 +4,11 @@ Nothing here knows what a run is. A job is a call of a function with picklable a
 result comes back as a value, so workers share no file system with the caller.
 """
 
+import contextlib
 import ctypes
 import functools
 import gc
+import itertools
 import logging
 import multiprocessing
 import os
@@ -22,17 +24,19 @@ from multiprocessing import forkserver
 from typing import Any, TypeVar
 
 import dask
+import psutil
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from distributed.utils import get_mp_context
+from rich import progress
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from dropout_bench.errors import BenchError
 
 SCHEDULER_VARIABLE = "DROPOUT_BENCH_SCHEDULER"
+DVC_STAGE = "DVC_STAGE"  # what DVC calls the stage, in the environment of its command
 _LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
-_PULSE = 60.0  # seconds after which the line is shown again though no job is finished
+_PULSE = 50.0  # seconds after which a line is repeated though no job is finished
 _PATIENCE = 10.0  # seconds to wait for a worker before saying so
 
 Result = TypeVar("Result")
@@ -57,7 +61,7 @@ def workers(
     Raises:
         BenchError: no scheduler answers at that address.
     """
-    _stop_with_parent()
+    _stop_with_dvc()
     address = scheduler or os.environ.get(SCHEDULER_VARIABLE)
     settings = {
         "distributed.worker.multiprocessing-method": "forkserver",
@@ -113,16 +117,29 @@ def _import_once_for_all(module: str) -> None:
     signal.signal(signal.SIGINT, handler)
 
 
-def _stop_with_parent() -> None:
-    """End this process when its parent is gone: DVC killed outright leaves its stages running."""
-    parent = os.getppid()
+def _stop_with_dvc() -> None:
+    """End this process when the DVC that called it is gone: killed outright it leaves its stages.
 
-    def watch() -> None:
-        while os.getppid() == parent:
+    A command that was started by hand, in the background of a shell, goes on when that is gone.
+    """
+    if DVC_STAGE not in os.environ:
+        return
+    # DVC's own environment lacks what it gives its stages; a shell between it and us has it.
+    with contextlib.suppress(StopIteration, psutil.Error):
+        us = psutil.Process()
+        called, dvc = next(
+            (process, parent)
+            for process, parent in itertools.pairwise([us, *us.parents()])
+            if DVC_STAGE not in parent.environ()
+        )
+        threading.Thread(target=_stop_without, args=(called, dvc.pid), daemon=True).start()
+
+
+def _stop_without(called: psutil.Process, parent: int) -> None:
+    with contextlib.suppress(psutil.Error):
+        while called.ppid() == parent:
             time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 _ALONE = threading.Lock()
@@ -206,7 +223,7 @@ def done(
         # Kept futures would be computed again if the worker that holds them dies.
         future.release()
         del future
-        progress.finished(failed=failure is not None)
+        progress.count(failed=failure is not None)
         yield name, outcome
 
 
@@ -222,7 +239,7 @@ def told(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).rstrip()
 
 
-class Progress:
+class Progress(progress.Progress):
     """One line on how far a sweep is: kept in place on a terminal, repeated in a log file.
 
     Args:
@@ -232,67 +249,54 @@ class Progress:
     """
 
     def __init__(self, title: str, total: int, reused: int = 0) -> None:
-        self.title = title
-        self.total = total
-        self.reused = reused
-        self.done = 0
-        self.failed = 0
-        self.workers = 0
+        self.title, self.total, self.reused = title, total, reused
+        self.done = self.failed = self.workers = 0
         self._since = time.monotonic()
-        self._said = 0.0
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._live = Live(console=self._console, auto_refresh=False)
         self._over = threading.Event()
-        self._pulse = threading.Thread(target=self._show_signs_of_life, daemon=True)
+        width = None if sys.stdout.isatty() else 200
+        console = Console(file=sys.stdout, highlight=False, width=width)
+        super().__init__(console=console, refresh_per_second=2)
 
-    def __enter__(self) -> "Progress":
-        if self._console.is_terminal:
-            self._live.start()
-        self._show()
-        self._pulse.start()
-        return self
+    def start(self) -> None:
+        """Show the line from now on."""
+        super().start()
+        if not self.console.is_terminal:
+            threading.Thread(target=self._repeat, daemon=True).start()
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """Show the line a last time."""
         self._over.set()
-        self._pulse.join()
-        self._show(final=True)
-        if self._console.is_terminal:
-            self._live.stop()
+        super().stop()
 
     def started(self, workers: int) -> None:
         """Say that the jobs are handed to so many workers."""
-        self.workers = workers
-        self._since = time.monotonic()
-        self._show()
+        self.workers, self._since = workers, time.monotonic()
 
-    def finished(self, failed: bool) -> None:
+    def count(self, failed: bool) -> None:
         """Count one more job."""
         self.done += not failed
         self.failed += failed
-        self._show()
 
-    def line(self) -> str:
+    def get_renderables(self) -> Iterator[Text]:
         """Write the line: done, running, failed, reused, throughput and time left."""
-        left = self.total - self.reused - self.done - self.failed
-        counts = (
+        finished = self.done + self.failed
+        left = self.total - self.reused - finished
+        line = (
             f"{self.title}: {self.done} done, {min(left, self.workers)} running, "
             f"{self.failed} failed, {self.reused} reused, of {self.total}"
         )
         elapsed = time.monotonic() - self._since
-        finished = self.done + self.failed
-        if not finished:
-            return f"{counts} · {elapsed:.0f} s" if self.workers else counts
-        rate = finished / elapsed
-        remaining = f"{left / rate:.0f} s left" if left else f"{elapsed:.0f} s"
-        return f"{counts} · {rate:.2f} runs/s · {remaining}"
+        if self.workers:
+            line += f" · {finished / elapsed:.2f} runs/s" if finished else ""
+            line += f" · {left * elapsed / finished:.0f} s left" if finished * left else ""
+            line += "" if finished * left else f" · {elapsed:.0f} s"
+        yield Text(line, no_wrap=True, overflow="ellipsis")
 
-    def _show_signs_of_life(self) -> None:
-        while not self._over.wait(_PULSE):
-            self._show()
-
-    def _show(self, final: bool = False) -> None:
-        if self._console.is_terminal:
-            self._live.update(Text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
-        elif final or time.monotonic() - self._said > _LOG_EVERY:
-            self._said = time.monotonic()
-            print(self.line(), flush=True)
+    def _repeat(self) -> None:
+        said, at = -1, 0.0
+        while not self._over.is_set():
+            finished, now = self.done + self.failed, time.monotonic()
+            if finished != said or now - at > _PULSE:
+                said, at = finished, now
+                self.print(*self.get_renderables())
+            self._over.wait(_LOG_EVERY)

@@ -1,5 +1,6 @@
 """Whether the committed report is what this code makes of these parameters."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -7,10 +8,10 @@ import math
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,14 @@ from dvc.repo import Repo
 from dropout_bench import engine
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.data.download import Source
-from dropout_bench.errors import BenchError
+from dropout_bench.errors import BenchError, shortened
+from dropout_bench.evaluation.pictures import examples, features
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import Params
-from dropout_bench.params.run import Job
+from dropout_bench.params.file import Params, Suite
+from dropout_bench.params.run import Job, Run
 from dropout_bench.report.render import render
-from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.read import Results, read_results, read_table, read_versions
-from dropout_bench.tables.schema import DIGITS
+from dropout_bench.tables.write import Row, Told, write_tables
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 
@@ -58,22 +59,16 @@ class Finding:
     told: str = ""
 
 
-class Section(NamedTuple):
-    """Experiments that share a report."""
-
-    reports: Path
-    experiments: Mapping[str, Experiment]
-
-
-def sections(root: Path, params: Params, paper: bool = True) -> list[Section]:
-    """List the committed reports with their experiments; without ``paper``, the pipeline's alone.
-
-    A run of the paper's large network takes as long as all others together.
-    """
-    chosen = [Section(root / "reports", params.experiments)]
-    if paper and params.paper:
-        chosen.append(Section(root / "reports" / "paper", params.paper))
-    return chosen
+def committed_suites(root: Path, params: Params) -> list[Suite]:
+    """List the suites whose reports are committed: all but those that Git ignores."""
+    suites = list(params.suites.values())
+    with contextlib.suppress(DvcException), Repo(str(root)) as repo:
+        suites = [
+            suite
+            for suite in suites
+            if not repo.scm.is_ignored(str(root.resolve() / suite.reports / "report.md"))
+        ]
+    return suites
 
 
 def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
@@ -82,9 +77,9 @@ def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
     No data are needed, and nothing in the project is written.
     """
     yield from _pipeline(root)
-    for section in sections(root, params):
-        yield from _keys(section, root)
-        yield from _rendered(section, root, params)
+    for suite in committed_suites(root, params):
+        yield from _keys(suite, root)
+        yield from _rendered(suite, root, params)
 
 
 def _pipeline(root: Path) -> Iterator[Finding]:
@@ -113,11 +108,11 @@ def _pipeline(root: Path) -> Iterator[Finding]:
         yield Finding(check, "dvc.lock", True)
 
 
-def _keys(section: Section, root: Path) -> Iterator[Finding]:
+def _keys(suite: Suite, root: Path) -> Iterator[Finding]:
     check = "run keys are those of code and parameters"
-    for name, experiment in section.experiments.items():
-        path = section.reports / "results" / name / "runs.csv"
-        place = str(path.relative_to(root))
+    for name, experiment in suite.experiments.items():
+        place = str(suite.reports / "results" / name / "runs.csv")
+        path = root / place
         try:
             versions = read_versions(path.parent)
             committed = read_table(path)["key"].tolist()
@@ -126,9 +121,7 @@ def _keys(section: Section, root: Path) -> Iterator[Finding]:
                 for job in experiment.jobs()
             ]
         except BenchError as error:
-            yield Finding(
-                check, str((path.parent / "versions.json").relative_to(root)), False, str(error)
-            )
+            yield Finding(check, str(Path(place).with_name("versions.json")), False, str(error))
             continue
         except (OSError, ValueError, KeyError) as error:
             yield Finding(check, place, False, f"cannot be read: {error}; run: dvc repro")
@@ -141,89 +134,79 @@ def _keys(section: Section, root: Path) -> Iterator[Finding]:
 
 def _identity(job: Job, data: str, device: str, versions: Mapping[str, str]) -> Identity:
     """Return a run's identity under this code and the library versions that are recorded."""
-    libraries = {name: versions[name] for name in library_versions()}
-    return Identity(**vars(Identity.here(job.run, data, device)) | libraries)
+    libraries = tuple((name, versions[name]) for name in library_versions())
+    return replace(Identity.here(job.run, data, device), libraries=libraries)
 
 
-def _rendered(section: Section, root: Path, params: Params) -> Iterator[Finding]:
+def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
     check = "reports are what the tables give"
-    name = str(section.reports.relative_to(root))
+    name, reports = str(suite.reports), root / suite.reports
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "reports"
         try:
-            shutil.copytree(section.reports / "results", again / "results")
+            shutil.copytree(reports / "results", again / "results")
             claims = load_claims(root / "claims.yaml", params.all_experiments)
-            render(section.experiments, claims.about(section.experiments), again)
+            render(suite.experiments, claims.about(suite.experiments), again)
         except (OSError, BenchError) as error:
             told = str(error).replace(str(again), name)
             yield Finding(check, name, False, told)
             return
-        wrong = [*_differing(section.reports, again), *_left_over(section.reports, again)]
+        theirs, ours = _made(reports), _made(again)
+        wrong = [file for file in sorted(theirs | ours) if theirs.get(file) != ours.get(file)]
         for file in wrong:
             yield Finding(check, f"{name}/{file}", False, "not what the tables give")
         if not wrong:
             yield Finding(check, name, True)
 
 
-def _made(folder: Path) -> list[str]:
-    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return sorted(str(file) for file in files if file.parts[0] != "results")
-
-
-def _differing(reports: Path, again: Path) -> list[str]:
-    return [
-        name
-        for name in _made(again)
-        if not (reports / name).is_file()
-        or (reports / name).read_bytes() != (again / name).read_bytes()
+def _made(reports: Path) -> dict[str, bytes]:
+    """Read what is made from the tables; times differ from one training to the next."""
+    files = [
+        path for made in ("report.*", "metrics.json", "figures/*") for path in reports.glob(made)
     ]
+    return {str(path.relative_to(reports)): path.read_bytes() for path in files if path.is_file()}
 
 
-def _left_over(reports: Path, again: Path) -> list[str]:
-    kept = {path.name for path in (reports / "figures").glob("*")}
-    return [f"figures/{name}" for name in sorted(kept - {p.name for p in again.glob("figures/*")})]
+class Place(NamedTuple):
+    """A run in an experiment whose tables hold it."""
 
-
-class Drawn(NamedTuple):
-    """A committed run that is to be trained again."""
-
-    section: Section
+    suite: Suite
     name: str
     experiment: Experiment
     job: Job
 
     @property
-    def place(self) -> str:
+    def told(self) -> str:
         """Its name in messages."""
         return f"{self.name}/{self.job.name}"
 
 
-def draw(all_sections: list[Section], count: int | None, seed: int) -> tuple[list[Drawn], int]:
-    """Draw runs, experiment by experiment in turn; each run that experiments share once.
+Places = dict[Run, list[Place]]
+"""The distinct runs of some suites, each with every experiment that holds it."""
+
+
+def distinct_runs(suites: Iterable[Suite]) -> Places:
+    """List every run of suites once, with its places in them."""
+    places: Places = {}
+    for suite in suites:
+        for name, experiment in suite.experiments.items():
+            for job in experiment.jobs():
+                places.setdefault(job.run, []).append(Place(suite, name, experiment, job))
+    return places
+
+
+def draw(places: Places, count: int | None, seed: int) -> Places:
+    """Draw distinct runs, each as likely as any other; all of them without ``count``.
 
     Args:
-        all_sections: what is drawn from.
-        count: how many; all of them without it.
+        places: what is drawn from.
+        count: how many.
         seed: decides which.
-
-    Returns:
-        The runs, and how many there are to draw from.
     """
-    seen = set()
-    by_experiment = []
-    for section in all_sections:
-        for name, experiment in section.experiments.items():
-            runs = []
-            for job in experiment.jobs():
-                if job.run not in seen:
-                    seen.add(job.run)
-                    runs.append(Drawn(section, name, experiment, job))
-            random.Random(f"{seed}/{name}").shuffle(runs)  # noqa: S311
-            by_experiment.append(runs)
-    random.Random(seed).shuffle(by_experiment)  # noqa: S311
-    turns = max(map(len, by_experiment))
-    order = [runs[turn] for turn in range(turns) for runs in by_experiment if turn < len(runs)]
-    return order[:count], len(order)
+    drawn = random.Random(seed).sample(  # noqa: S311
+        list(places), len(places) if count is None else min(count, len(places))
+    )
+    return {run: places[run] for run in drawn}
 
 
 def chance(runs: int, drawn: int, forged: int) -> float:
@@ -231,115 +214,149 @@ def chance(runs: int, drawn: int, forged: int) -> float:
     return 1 - math.comb(runs - forged, drawn) / math.comb(runs, drawn)
 
 
-def trained_again(root: Path, params: Params, chosen: list[Drawn]) -> Iterator[Finding]:
-    """Train and evaluate runs from scratch, without the run store, and compare.
+class Again(NamedTuple):
+    """What a run gave that was trained and evaluated again, for one of its places."""
+
+    told: Told
+    device: str
+
+
+def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
+    """Train runs from scratch, without the run store, evaluate them wherever they stand, compare.
 
     Raises:
         BenchError: the data are not here, or the tables cannot be read.
     """
-    calls = {}
-    for each in chosen:
-        source = Source.of(each.experiment.dataset, root)
-        calls[each.place] = (each.job, each.experiment, source)
-    by_place = {each.place: each for each in chosen}
-    committed: dict[str, Results] = {}
-    for each in chosen:
-        if each.name not in committed:
-            committed[each.name] = read_results(each.section.reports, each.name, each.experiment)
+    named = {places[0].told: places for places in drawn.values()}
+    sources = {name: Source.of(name, root) for name in {run.dataset for run in drawn}}
+    calls = {name: (places, sources[places[0].job.run.dataset]) for name, places in named.items()}
+    by_experiment: dict[str, list[tuple[Place, Again]]] = {}
     count = min(engine.cores(), len(calls))
     with (
         engine.Progress("verify", len(calls)) as progress,
         engine.workers("dropout_bench.evaluation.metrics", None, count) as client,
     ):
-        for place, outcome in engine.done(client, _again, calls, progress):
+        for name, outcome in engine.done(client, _again, calls, progress):
             if isinstance(outcome, BaseException):
-                yield Finding("trained again", place, False, engine.told(outcome))
-            else:
-                drawn = by_place[place]
-                yield _compared(drawn, committed[drawn.name], *outcome)
+                yield Finding("trained again", name, False, engine.told(outcome))
+                continue
+            for place, again in zip(named[name], outcome, strict=True):
+                by_experiment.setdefault(place.name, []).append((place, again))
+    for name, outcomes in by_experiment.items():
+        (suite, _, experiment, job), _ = outcomes[0]
+        results = read_results(root / suite.reports, name, experiment)
+        found = {place.job: again for place, again in outcomes}
+        folder = root / suite.reports / "results" / name
+        yield from _compared(results, folder, found, sources[job.run.dataset].raw)
 
 
-def _again(job: Job, experiment: Experiment, source: Source) -> tuple[str, bytes, Evaluation, str]:
-    """Train and evaluate a run; in a worker."""
+def _again(places: list[Place], source: Source) -> list[Again]:
+    """Train a run and evaluate it as each experiment does; in a worker."""
     from dropout_bench.evaluation.metrics import evaluate
     from dropout_bench.training.run import train
 
-    raw = source.at_hand()
-    result = train(job.run, raw, experiment.keep_every_epoch)
-    weights = result.files[evaluated_weights(experiment)]
-    epochs = range(1, job.run.epochs + 1) if experiment.keep_every_epoch else ()
-    by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}
-    evaluation = evaluate(job.run, raw, weights, by_epoch, experiment.measures)
-    digest = hashlib.sha256(weights).hexdigest()[:32]
-    return digest, result.files[CURVES], evaluation, result.device
+    raw, run = source.at_hand(), places[0].job.run
+    keep = any(place.experiment.keep_every_epoch for place in places)
+    result = train(run, raw, keep)
+    key = Identity.here(run, source.digest, result.device).key
+    seen = pd.read_csv(io.BytesIO(result.files[CURVES])).astype(float)
+    curves = [{str(name): value for name, value in row.items()} for row in seen.to_dict("records")]
+    outcomes = []
+    for _, _, experiment, job in places:
+        weights = result.files[evaluated_weights(experiment)]
+        epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
+        by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}
+        evaluation = evaluate(run, raw, weights, by_epoch, experiment.measures)
+        digest = hashlib.sha256(weights).hexdigest()[:32]
+        outcomes.append(Again(Told(job, key, digest, curves, evaluation), result.device))
+    return outcomes
 
 
 def _compared(
-    drawn: Drawn,
-    committed: Results,
-    digest: str,
-    curves: bytes,
-    evaluation: Evaluation,
-    device: str,
-) -> Finding:
-    versions = committed.versions
-    cell, seed = drawn.job.cell, drawn.job.run.seed
+    committed: Results, folder: Path, found: Mapping[Job, Again], raw: Path
+) -> Iterator[Finding]:
+    """Compare the rows of an experiment's tables with those of the runs that were trained again.
 
-    def mine(table: Literal["runs", "curves", "measures"]) -> pd.DataFrame:
-        rows = committed.of(cell, table)
-        return rows[rows["seed"] == seed]
+    What is summed or chosen over the runs of a cell, or of all cells, is compared where all of
+    these were drawn. Under another arithmetic the figures of each run are compared alone.
+    """
+    name, experiment, versions = committed.name, committed.experiment, committed.versions
+    jobs = [job for job in experiment.jobs() if job in found]
+    told = [found[job].told for job in jobs]
+    pictures: list[Row] = []
+    if whole_experiment := len(jobs) == len(experiment.jobs()):
+        pictures += features(experiment, {run.job: run.evaluation.features for run in told})
+        pictures += examples(experiment, {run.job: run.evaluation.predicted for run in told}, raw)
+    by_cell = list(jobs[0].cell.row())
+    by_run = [*by_cell, "seed"]
+    with tempfile.TemporaryDirectory() as again:
+        write_tables(Path(again), name, experiment, told, pictures, {})
 
-    same = device == versions["device"] and all(
-        versions.get(name) == version for name, version in library_versions().items()
-    )
-    check = "trained again, bit by bit" if same else "trained again, within tolerance"
-    wrong = []
-    if same:
-        row = mine("runs").iloc[0]
-        if row["weights"] != digest:
-            wrong.append("weights")
-        wrong += [
-            f"{name}: {row[name]:.6g}, not {value:.6g}"
-            for name, value in evaluation.final.items()
-            if _as_written(value) != row[name]
+        def rows(table: str, by: list[str]) -> list[dict[Any, pd.DataFrame]]:
+            return [_rows(Path(place) / f"{table}.csv", by) for place in (folder, again)]
+
+        of_runs = {table: rows(table, by_run) for table in ("runs", "curves", "measures")}
+        of_cells = {table: rows(table, by_cell) for table in ("confusion", "pictures")}
+    same = {
+        job: again.device == versions["device"]
+        and all(versions.get(library) == its for library, its in library_versions().items())
+        for job, again in found.items()
+    }
+    keys = dict(zip(jobs, of_runs["runs"][1], strict=True))
+    for job, key in keys.items():
+        if same[job]:
+            check, right = "trained again, bit by bit", "weights, curves and figures"
+            wrong = [
+                f"{table}.csv, {told}"
+                for table, (theirs, ours) in of_runs.items()
+                for told in _differences(theirs.get(key), ours.get(key))
+            ]
+        else:
+            check = "trained again, within tolerance"
+            right = f"{found[job].device}; within {TOLERANCE:g} standard deviations over seeds"
+            wrong = list(_far_off(committed, found[job].told))
+        yield Finding(check, f"{name}/{job.name}", not wrong, "; ".join(wrong) or right)
+    drawn = [key[:-1] for key in keys.values()]
+    whole = {
+        "confusion": {key for key in drawn if drawn.count(key) == len(experiment.seeds)},
+        "pictures": set().union(*of_cells["pictures"]) if whole_experiment else set(),
+    }
+    for table, cells in whole.items():
+        theirs, ours = of_cells[table]
+        wrong = [
+            f"{' '.join(key)}: {told}"
+            for key in cells
+            for told in _differences(theirs.get(key), ours.get(key))
         ]
-        wrong += _other_curves(mine("curves"), curves, evaluation)
-        measured = [(m, _as_written(at), _as_written(v)) for m, at, v in evaluation.measured]
-        rows = mine("measures")[["metric", "at", "value"]].itertuples(index=False, name=None)
-        if list(rows) != measured:
-            wrong.append("measures")
-    else:
-        for name, value in evaluation.final.items():
-            seeds = committed.of(cell, "runs")[name].astype(float)
-            if abs(value - seeds.mean()) > TOLERANCE * seeds.std() + 1e-3:
-                wrong.append(f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}")
-    told = "; ".join(wrong) or (
-        "weights, curves and figures"
-        if same
-        else f"{device}; every figure within {TOLERANCE:g} standard deviations over seeds"
-    )
-    return Finding(check, drawn.place, not wrong, told)
+        if cells and all(same.values()):
+            told_of = "; ".join(wrong) or f"{len(cells)} of {len(experiment.cells())} cells"
+            yield Finding("made again", f"{name}/{table}.csv", not wrong, told_of)
 
 
-def _as_written(value: float) -> float:
-    return float(DIGITS % value)
+def _rows(path: Path, by: list[str]) -> dict[Any, pd.DataFrame]:
+    """Read the rows of a table as they are written, by cell or by run."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return dict(iter(table.groupby(by, sort=False)))
 
 
-def _other_curves(committed: pd.DataFrame, curves: bytes, evaluation: Evaluation) -> list[str]:
-    seen = pd.read_csv(io.BytesIO(curves))
-    wrong = []
-    for column in [name for name in seen.columns if name != "epoch"]:
-        values = [_as_written(value) for value in seen[column]]
-        if not np.array_equal(values, committed[column].to_numpy(dtype=float)):
-            wrong.append(f"curve of {column}")
-    for epoch, figures in evaluation.by_epoch.items():
-        row = committed[committed["epoch"] == epoch].iloc[0]
-        wrong += [
-            f"{name} of epoch {epoch}"
-            for name, value in figures.items()
-            if _as_written(value) != row[name]
-        ]
-    return wrong
+def _differences(theirs: pd.DataFrame | None, ours: pd.DataFrame | None) -> Iterator[str]:
+    """Say in which columns rows differ, and how where they do so first."""
+    if theirs is None or ours is None or len(theirs) != len(ours):
+        if theirs is not ours:
+            yield "other rows"
+        return
+    for column in ours:
+        for one, other in zip(theirs[column], ours[column], strict=True):
+            if one != other:
+                yield f"{column}: {shortened(one)}, not {shortened(other)}"
+                break
+
+
+def _far_off(committed: Results, told: Told) -> Iterator[str]:
+    for name, value in told.evaluation.final.items():
+        seeds = committed.of(told.job.cell, "runs")[name].astype(float)
+        if not abs(value - seeds.mean()) <= TOLERANCE * np.nan_to_num(seeds.std()) + 1e-3:
+            yield f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}"
 
 
 def as_json(findings: list[Finding], about: Mapping[str, object]) -> str:

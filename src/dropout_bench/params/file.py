@@ -5,8 +5,9 @@ It is read as YAML 1.2, as DVC reads it: ``1e-3`` is a number and ``010`` is ten
 
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -22,6 +23,20 @@ Model = TypeVar("Model", bound=BaseModel)
 ExperimentName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
 
 
+class Suite(NamedTuple):
+    """Experiments that share a report.
+
+    Attributes:
+        name: its name; empty for the pipeline, which ``dvc repro`` runs.
+        experiments: its experiments by name.
+        reports: the folder of tables and report, relative to the project's.
+    """
+
+    name: str
+    experiments: Mapping[str, Experiment]
+    reports: Path
+
+
 class Params(Strict):
     """The whole of ``params.yaml``."""
 
@@ -31,25 +46,51 @@ class Params(Strict):
     """whatever experiments share, by YAML's anchors and ``<<:``; not read by itself"""
     experiments: Annotated[dict[ExperimentName, Experiment], Field(min_length=1)]
     """what ``dvc repro`` runs and reports, by name"""
-    demo: dict[ExperimentName, Experiment] = Field(default_factory=dict)
-    """what ``make demo`` runs, with a report of its own"""
-    paper: dict[ExperimentName, Experiment] = Field(default_factory=dict)
-    """what ``make paper`` runs, with a report of its own"""
+    apart: dict[ExperimentName, dict[ExperimentName, Experiment]] = Field(
+        alias="suites", default_factory=dict
+    )
+    """what ``dropout-bench suite NAME`` runs, with a report of its own, by the suite's name"""
+
+    @property
+    def suites(self) -> dict[str, Suite]:
+        """The pipeline, whose name is empty, and the suites apart from it."""
+        reports = Path("reports")
+        pipeline = {"": Suite("", self.experiments, reports)}
+        return pipeline | {
+            name: Suite(name, experiments, reports / name)
+            for name, experiments in self.apart.items()
+        }
 
     @property
     def all_experiments(self) -> dict[str, Experiment]:
-        """The experiments of all sections."""
-        return {**self.experiments, **self.demo, **self.paper}
+        """The experiments of all suites."""
+        return {
+            name: experiment
+            for suite in self.suites.values()
+            for name, experiment in suite.experiments.items()
+        }
 
     @model_validator(mode="after")
     def _own_names(self) -> Self:
-        names = [*self.experiments, *self.demo, *self.paper]
+        names = [name for suite in self.suites.values() for name in suite.experiments]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)}: in two sections; give each a name of its own")
+            raise ValueError(f"{', '.join(twice)}: in two suites; give each a name of its own")
+        if taken := {"results", "figures", "timings"}.intersection(self.apart):
+            raise ValueError(f"suites.{taken.pop()}: a folder of the pipeline's report; rename it")
         return self
 
+    def suite(self, name: str) -> Suite:
+        """Return a suite apart from the pipeline.
+
+        Raises:
+            BenchError: there is none of this name.
+        """
+        if name not in self.apart:
+            raise BenchError(f'{self.file}: no suite "{name}"; {did_you_mean(name, self.apart)}')
+        return self.suites[name]
+
     def experiment(self, name: str) -> Experiment:
-        """Return one experiment, from any section.
+        """Return one experiment, from any suite.
 
         Raises:
             BenchError: there is none of this name.

@@ -4,23 +4,27 @@ An entry is a folder with the run's files and ``entry.json``, which holds their 
 written beside its place and moved there whole; one that is damaged is dropped when it is read.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Run
+from dropout_bench.params.variants import VARIANTS
 from dropout_bench.training.keys import Identity
 from dropout_bench.training.result import RunResult
 
 STORE_VARIABLE = "DROPOUT_BENCH_STORE"
 _ENTRY = "entry.json"
+ABOUT = "run.json"
+"""What a run's folder in ``runs`` says of it: its key, and the checksums of its files."""
 _KEY = re.compile(r"[0-9a-f]{32}")
 _FILE_NAME = re.compile(r"[a-z][a-z0-9.-]*")
 _DAMAGED = (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError)
@@ -55,29 +59,41 @@ class Entry:
     finished: float
     size: int
 
+    @property
+    def trouble(self) -> str:
+        """Say why no experiment can need it; nothing where one could."""
+        if self.identity is None:
+            return ": it cannot be read"
+        variant = self.identity.run.variant
+        return "" if variant in VARIANTS else f": the variant {variant} is gone"
+
 
 def needed_by(
-    entry: Entry, experiments: Mapping[str, Experiment], digests: Mapping[str, str]
-) -> list[str]:
-    """Name the places in experiments that would reuse a run: ``mnist-tutorial/standard/seed=0``.
+    entries: Iterable[Entry], experiments: Mapping[str, Experiment], digests: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Name the places in experiments that would reuse runs: ``mnist-tutorial/standard/seed=0``.
 
     Args:
-        entry: the run.
+        entries: the runs.
         experiments: all experiments by name.
         digests: digest of each dataset that is here; of the others the run's own is trusted.
+
+    Returns:
+        The places of each entry by its key; none for what was trained for other parameters, data,
+        code or libraries, or for a variant that is gone.
     """
-    kept = entry.identity
-    if kept is None:
-        return []
-    data = digests.get(kept.run.dataset, kept.data)
-    if Identity.here(kept.run, data, kept.device) != kept:
-        return []  # other data, code or libraries
-    return [
-        f"{name}/{job.name}"
-        for name, experiment in experiments.items()
-        for job in experiment.jobs()
-        if job.run == kept.run
-    ]
+    places: dict[Run, list[str]] = {}
+    for name, experiment in experiments.items():
+        for job in experiment.jobs():
+            places.setdefault(job.run, []).append(f"{name}/{job.name}")
+
+    def needing(kept: Identity | None) -> list[str]:
+        if kept is None or kept.run not in places:
+            return []
+        data = digests.get(kept.run.dataset, kept.data)
+        return places[kept.run] if Identity.here(kept.run, data, kept.device) == kept else []
+
+    return {entry.key: needing(entry.identity) for entry in entries}
 
 
 class RunStore:
@@ -113,13 +129,8 @@ class RunStore:
         if folder is None or not folder.exists():
             return None
         entry = json.loads((folder / _ENTRY).read_bytes())
-        if not all(_FILE_NAME.fullmatch(name) for name in entry["files"]):
-            raise ValueError("a name that leads elsewhere")
-        files = {name: (folder / name).read_bytes() for name in entry["files"]}
-        if _checksums(files) != entry["files"]:
-            raise ValueError("checksum")
         return RunResult(
-            files=files,
+            files=_sound_files(folder, entry["files"]),
             seconds=float(entry["seconds"]),
             device=str(entry["identity"]["device"]),
         )
@@ -138,12 +149,23 @@ class RunStore:
         entry = {
             "identity": identity.as_json(),
             "seconds": result.seconds,
-            "files": _checksums(result.files),
+            "files": checksums(result.files),
         }
         with whole_folder(self.folder / identity.key) as folder:
             for name, content in result.files.items():
                 (folder / name).write_bytes(content)
             (folder / _ENTRY).write_text(json.dumps(entry, indent=1))
+
+    def adopt(self, identity: Identity, folder: Path) -> None:
+        """Keep the run that lies in a folder of ``runs``, such as DVC restored it, if it is this.
+
+        How long its training took is not known.
+        """
+        with contextlib.suppress(*_DAMAGED):
+            about = json.loads((folder / ABOUT).read_bytes())
+            if about["key"] == identity.key:
+                files = _sound_files(folder, about["files"])
+                self.put(identity, RunResult(files, identity.device))
 
     def put_beside(self, key: str, name: str, content: bytes) -> None:
         """Keep what was computed from a run beside it, if the run is here."""
@@ -186,5 +208,16 @@ class RunStore:
         shutil.rmtree(self.folder / key, ignore_errors=True)
 
 
-def _checksums(files: dict[str, bytes]) -> dict[str, str]:
+def checksums(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the SHA-256 of each file."""
     return {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+
+
+def _sound_files(folder: Path, expected: Mapping[str, str]) -> dict[str, bytes]:
+    """Read files that have these checksums; else it is a ValueError."""
+    if not all(_FILE_NAME.fullmatch(name) for name in expected):
+        raise ValueError("a name that leads elsewhere")
+    files = {name: (folder / name).read_bytes() for name in expected}
+    if checksums(files) != expected:
+        raise ValueError("checksum")
+    return files

@@ -1,6 +1,9 @@
 """The sweep: all runs of an experiment, those in the store reused, the others trained."""
 
+import contextlib
+import functools
 import json
+import math
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,12 +21,10 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import RunResult, Time, epoch_file
-from dropout_bench.training.store import RunStore
+from dropout_bench.training.store import ABOUT, RunStore, checksums
 
 if TYPE_CHECKING:
     import lightning as L
-
-ABOUT = "run.json"
 
 Watch = Callable[[Path], "L.Callback"]
 
@@ -77,7 +78,9 @@ def sweep(
             device = engine.ask(client, _device)
             identities = {job: Identity.here(job.run, source.digest, device) for job in jobs}
             missing = {
-                job.name: job for job in jobs if store.get(identities[job].key, needed) is None
+                job.name: job
+                for job in jobs
+                if not _at_hand(store, identities[job], needed, root / "runs")
             }
             logs = (root / "logs" / "live" / name).resolve()
             logs.mkdir(parents=True, exist_ok=True)
@@ -107,6 +110,24 @@ def sweep(
                 times[job] = result.time
                 _write(folder / job.name, identity, result, needed)
         return times
+
+
+def _at_hand(store: RunStore, identity: Identity, needed: tuple[str, ...], runs: Path) -> bool:
+    """Whether the store has a run, or can adopt it from where DVC put it."""
+    if store.get(identity.key, needed) is None:
+        for folder in _lying_in(runs).get(identity.key, ()):
+            store.adopt(identity, folder)
+    return store.get(identity.key, needed) is not None
+
+
+@functools.cache
+def _lying_in(runs: Path) -> dict[str, list[Path]]:
+    """List the folders of all runs that lie in ``runs`` by their keys; they may be damaged."""
+    found: dict[str, list[Path]] = {}
+    for path in runs.glob(f"**/{ABOUT}"):
+        with contextlib.suppress(BenchError):
+            found.setdefault(read_about(path.parent)["key"], []).append(path.parent)
+    return found
 
 
 @contextmanager
@@ -169,11 +190,20 @@ def _summary(title: str, failures: Mapping[Job, BaseException], total: int) -> s
 def _write(folder: Path, identity: Identity, result: RunResult, epochs: tuple[str, ...]) -> None:
     """Write a run's files; bytes that depend on nothing but code, parameters and data."""
     folder.mkdir(parents=True)
-    for name, content in result.files.items():
-        if not name.startswith("epoch-") or name in epochs:
-            (folder / name).write_bytes(content)
-    about = {"key": identity.key, "device": identity.device, "data": identity.data}
-    about |= library_versions()
+    files = {
+        name: content
+        for name, content in result.files.items()
+        if not name.startswith("epoch-") or name in epochs
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    about = {
+        "key": identity.key,
+        "device": identity.device,
+        "data": identity.data,
+        **library_versions(),
+        "files": checksums(files),
+    }
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
 
 
@@ -191,9 +221,9 @@ def read_about(folder: Path) -> dict[str, str]:
     except ValueError as error:
         raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
     expected = {"key", "device", "data", *library_versions()}
-    if not isinstance(about, dict) or set(about) != expected:
+    if not isinstance(about, dict) or set(about) != {*expected, "files"}:
         raise BenchError(f"{path}: damaged (it lacks what a run has); run: dvc repro")
-    return {name: str(value) for name, value in about.items()}
+    return {name: str(about[name]) for name in sorted(expected)}
 
 
 def write_timings(name: str, times: Mapping[Job, Time], timings: Path) -> None:
@@ -211,6 +241,8 @@ def write_timings(name: str, times: Mapping[Job, Time], timings: Path) -> None:
             "seconds": round(time.seconds, 2),
         }
         for job, time in times.items()
+        if not math.isnan(time.seconds)  # trained elsewhere
     ]
-    timings.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(timings / f"{name}.csv", index=False, lineterminator="\n")
+    if rows:
+        timings.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(timings / f"{name}.csv", index=False, lineterminator="\n")

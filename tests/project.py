@@ -1,0 +1,167 @@
+"""Small projects, and what tests do with them."""
+
+import hashlib
+import io
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from conftest import make_dataset
+from ruamel.yaml import YAML
+
+PROJECT = Path(__file__).parents[1]
+
+SETTINGS = {
+    "dataset": "mnist",
+    "train_size": 200,
+    "validation": 0.2,
+    "hidden": [16, 8],
+    "variants": ["dropout"],
+    "dropout": [0.0, 0.5],
+    "learning_rate": 1e-2,
+    "batch_size": 32,
+    "epochs": 2,
+    "seeds": [0, 1],
+    "keep_every_epoch": True,
+}
+LAYERWISE = SETTINGS | {"dropout": [0.0, "0.5/0.3"], "keep_every_epoch": False}
+PUBLISHED = {
+    "title": "A small question",
+    "source": "nobody",
+    "says": "Nothing.",
+    "figures": [
+        {"cell": "standard", "metric": "test/accuracy", "by_epoch": [0.0, 1.0]},
+        {"cell": "dropout 0.5", "metric": "test/loss", "value": 1.0},
+        {"cell": "dropout 0.5", "metric": "seconds", "value": 1.0},
+    ],
+}
+
+COMPARED = {"of": "dropout 0.5", "than": "standard"}
+CLAIMS = {
+    "published": {"small": PUBLISHED},
+    "sources": {"nobody": "a made-up source"},
+    "claims": {
+        "fits-less": {
+            "source": "nobody",
+            "says": "With dropout the training loss stays higher.",
+            "experiment": "small",
+            "contradicts": ["fits-more"],
+            "checks": [COMPARED | {"metric": "train/loss", "is": "higher"}],
+        },
+        "fits-more": {
+            "source": "nobody",
+            "says": "With dropout the training loss is lower.",
+            "experiment": "small",
+            "checks": [COMPARED | {"metric": "train/loss", "epoch": 1, "is": "lower"}],
+        },
+    },
+    "timed": {
+        "as-fast": {
+            "source": "nobody",
+            "says": "It takes as long.",
+            "experiment": "small",
+            "checks": [COMPARED | {"metric": "log-seconds", "is": "equal", "margin": 2.0}],
+        }
+    },
+}
+
+
+DIGITS = {
+    "dataset": "digits",
+    "train_size": 300,
+    "validation": 0.2,
+    "hidden": [16, 8],
+    "variants": ["dropout"],
+    "dropout": [0.0, 0.5],
+    "learning_rate": 1e-2,
+    "batch_size": 32,
+    "epochs": 2,
+    "seeds": [0, 1],
+    "checkpoint": "best",
+    "keep_every_epoch": True,
+    "measures": ["reliability", "examples"],
+}
+INSIDE = DIGITS | {
+    "checkpoint": "last", "keep_every_epoch": False, "measures": ["activations", "examples"],
+}  # fmt: skip
+"""Runs that it shares with the one before, evaluated otherwise."""
+
+
+def write_project(root: Path, **experiments: object) -> Path:
+    """Make a project with data, parameters and claims, for the commands; it has no DVC."""
+    (root / "data" / "raw").mkdir(parents=True)
+    make_dataset(root / "data" / "raw" / "mnist")
+    named = {name.replace("_", "-"): settings for name, settings in experiments.items()}
+    YAML().dump({"experiments": named}, root / "params.yaml")
+    YAML().dump(CLAIMS if "small" in experiments else {}, root / "claims.yaml")
+    return root
+
+
+def commit_a_report(root: Path, name: str, **others: object) -> None:
+    """Make a project with a pipeline like ours, run it and commit; ``name`` is what claims say."""
+    YAML().dump({"experiments": {name: DIGITS, **others}}, root / "params.yaml")
+    text = io.StringIO()
+    YAML().dump(CLAIMS, text)
+    (root / "claims.yaml").write_text(re.sub(r"\bsmall\b(?! question)", name, text.getvalue()))
+    pipeline = (PROJECT / "dvc.yaml").read_text()
+    pipeline = re.sub(r"foreach: \{ mnist: .*", "foreach: { digits: Digits }", pipeline)
+    (root / "data" / "archives" / "Digits").mkdir(parents=True)
+    (root / "data" / "archives" / "Digits" / "none").touch()
+    (root / "dvc.yaml").write_text(pipeline.partition("# What `dvc plots show`")[0])
+    shutil.copytree(
+        PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
+    for file in (".gitignore", ".dvcignore"):
+        shutil.copy(PROJECT / file, root)
+    git(root, "init", "--initial-branch", "main")
+    run(root, "dvc", "init", "-q")
+    run(root, "dvc", "repro")
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "a report")
+
+
+def run(root: Path, *words: str, status: int = 0) -> str:
+    """Run a command to its end; return what it said."""
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def bench(root: Path, *words: str, status: int = 0) -> str:
+    """Run one of our commands."""
+    return run(root, "dropout-bench", *words, status=status)
+
+
+def git(root: Path, *words: str) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
+        cwd=root,
+        check=True,
+        capture_output=True,
+    )
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    before = path.read_text()
+    after = change(before)
+    assert after != before
+    path.write_text(after)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
