@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from bits import digests
 
-from dropout_bench.params.experiment import VARIANTS
+from dropout_bench.params.variants import VARIANTS
 
 HERE = Path(__file__).parent
 COMMITTED = json.loads((HERE / "digests.json").read_text())

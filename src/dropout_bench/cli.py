@@ -5,6 +5,7 @@ Heavy libraries are imported by the command that needs them, so that help and er
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import sys
@@ -89,6 +90,21 @@ Workers = Annotated[
 def _params() -> tuple[Path, Params]:
     root = project_root()
     return root, load_params(root / Params.file)
+
+
+@app.command()
+def code() -> None:
+    """Write reports/code.json: digests of the code that each stage of the pipeline executes.
+
+    DVC runs a stage again when its digest there is another one. Comments and docstrings are no
+    part of it.
+    """
+    from dropout_bench.stages import code_digests
+
+    root, params = _params()
+    path = root / "reports" / "code.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(code_digests(params), indent=1) + "\n")
 
 
 @app.command()

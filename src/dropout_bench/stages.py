@@ -6,31 +6,29 @@ change can reach: a comment, a docstring, a variant that an experiment does not 
 
 import hashlib
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from dropout_bench.catalogue.datasets import DATASETS
-from dropout_bench.catalogue.source import digest_of, modules_in
+from dropout_bench.catalogue.source import PACKAGE, digest_of, modules_in
+from dropout_bench.evaluation.stage import modules_for
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.training.keys import facts_of, modules_of
 
-FILE = Path("reports") / "code.json"
 
-
-def code_digests(params: Params) -> dict[str, dict[str, str]]:
+def code_digests(params: Params) -> dict[str, str | dict[str, str]]:
     """Digest the code of each stage, by experiment or dataset where it has several instances."""
     experiments = params.experiments
-    download = digest_of("data.download")
-    reports = (*modules_in("report"), *modules_in("quantities"))
+    download = digest_of("data.download", "data.digits")
+    reports = digest_of(*modules_in("report"), *modules_in("quantities.derived"))
+    templates = sorted((PACKAGE / "report").glob("*.jinja"))
     return {
         "download": {
             name: _digest([download, vars(dataset)]) for name, dataset in DATASETS.items()
         },
         "train": {name: _train(each) for name, each in experiments.items()},
         "evaluate": {name: _evaluate(each) for name, each in experiments.items()},
-        "report": {"all": digest_of(*reports)},
+        "report": _digest([reports, *(template.read_text() for template in templates)]),
     }
 
 
@@ -40,15 +38,8 @@ def _train(experiment: Experiment) -> str:
 
 
 def _evaluate(experiment: Experiment) -> str:
-    from dropout_bench.evaluation.stage import modules_for
-
     return _digest([_train(experiment), digest_of(*modules_for(experiment))])
 
 
 def _digest(about: Any) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def write_code(digests: Mapping[str, Any], root: Path) -> None:
-    """Write the digests."""
-    (root / FILE).write_text(json.dumps(digests, indent=1) + "\n")

@@ -17,7 +17,6 @@ from dropout_bench.models.base import MLP
 from dropout_bench.params.run import Run
 from dropout_bench.quantities.registry import measure
 from dropout_bench.tables.evaluation import Evaluation
-from dropout_bench.tensorboard.pictures import events
 from dropout_bench.training.run import load_weights, network_of
 
 CALIBRATION_BINS = 15
