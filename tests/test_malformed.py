@@ -51,6 +51,8 @@ EXPERIMENT: dict[str, Any] = {
     "epochs": 5,
     "seeds": [0, 1],
     "measures": ["masks"],
+    "optimiser": "adam",
+    "own": {},
     "checkpoint": "best",
     "keep_every_epoch": False,
 }

@@ -72,7 +72,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: edit(
             root / "src/dropout_bench/evaluation/metrics.py", lambda text: text + "\n# more\n"
         ),
-        "src/dropout_bench/evaluation",
+        "src/dropout_bench",
     ),
     "dvc.lock": (
         lambda root: edit(
