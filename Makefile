@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo paper test test-slow coverage verify bench bench-quick docs lint format tensorboard lock clean
+.PHONY: help setup repro demo paper test test-slow coverage verify bench bench-quick docs bits lint format tensorboard lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -59,6 +59,9 @@ data/raw/mnist data/raw/fashion-mnist: $(READY)
 
 docs: $(READY) ## write docs/keys.md from the schema of params.yaml and claims.yaml
 	@python docs/reference.py > docs/keys.md
+
+bits: $(READY) ## record anew what bits each variant is trained to: tests/digests.json
+	@python tests/bits.py > tests/.digests.json && mv tests/.digests.json tests/digests.json
 
 lint: $(READY) ## style and types; any warning is an error
 	@ruff check .

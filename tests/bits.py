@@ -1,10 +1,16 @@
-"""Trains every variant a little and prints a digest of each; see ``test_bits.py``."""
+"""Trains every variant a little and prints a digest of each; see ``test_bits.py``.
+
+``make bits`` writes them to ``digests.json``; with a folder as its argument, of the data there.
+"""
 
 import hashlib
 import json
 import sys
+import tempfile
 import warnings
 from pathlib import Path
+
+from conftest import make_dataset
 
 import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
 from dropout_bench.params.experiment import Experiment
@@ -46,4 +52,7 @@ def digests(raw: Path) -> dict[str, str]:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps(digests(Path(sys.argv[1])), indent=1))
+    with tempfile.TemporaryDirectory() as folder:
+        if not sys.argv[1:]:
+            make_dataset(Path(folder, "mnist"))
+        print(json.dumps(digests(Path(*sys.argv[1:] or [folder])), indent=1))

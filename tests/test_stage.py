@@ -20,7 +20,7 @@ OPTIONS: dict[str, Any] = {"nothing": {}, "max-norm": {"max_norm": 2.0}, "shifts
 
 def trained(root: Path, settings: Experiment, weights: dict[str, bytes]) -> None:
     """Write what training leaves; weights by combination of options, else each run's own."""
-    about = {"key": "a" * 32, "device": "CPU", "data": "d", **library_versions()}
+    about = {"key": "a" * 32, "device": "CPU", "data": "d", "files": {}, **library_versions()}
     for job in settings.jobs():
         folder = root / "runs" / "small" / job.name
         folder.mkdir(parents=True)

@@ -25,7 +25,7 @@ PINNED_ENVIRONMENT = {
 PORTABLE = "oneDNN-AVX2"
 """Arithmetic whose results are the same bits on every x86-64 CPU with AVX2, under Linux."""
 
-NATIVE = f"native on {platform.system()} {platform.machine()}"
+NATIVE = "native"
 """Arithmetic as this machine, or this GPU, does it: equal within rounding only."""
 
 

@@ -86,12 +86,11 @@ def _origin(module: str, node: ast.ImportFrom) -> str:
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
     """Go over a tree, but for what stands there for type checkers alone."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) in _FOR_TYPES:
-            for otherwise in child.orelse:
-                yield from _executed(otherwise)
-            continue
-        yield child
+    yield node
+    children = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and ast.unparse(node.test) in _FOR_TYPES:
+        children = iter(node.orelse)
+    for child in children:
         yield from _executed(child)
 
 

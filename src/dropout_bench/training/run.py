@@ -150,9 +150,13 @@ def train(
     )
 
 
+_METRICS = [f"{s}/{m}" for s in ("train", "val") for m in ("loss", "accuracy")]
+
+
 def _csv(rows: list[dict[str, float]]) -> bytes:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    names = ["epoch", *(name for name in _METRICS if name in rows[0])]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
