@@ -142,7 +142,13 @@ def test_sentences_say_what_is_clear_and_what_is_not(rendered: Path) -> None:
 def write_times(path: Path, asked: Experiment, **seconds: float) -> None:
     path.parent.mkdir(exist_ok=True)
     rows = [
-        {**cell.row(), "seed": seed, "epochs": 2, "seconds": seconds[cell.variant]}
+        {
+            "experiment": path.stem,
+            **cell.row(),
+            "seed": seed,
+            "epochs": 2,
+            "seconds": seconds[cell.variant],
+        }
         for cell in asked.cells()
         for seed in asked.seeds
     ]
