@@ -262,7 +262,8 @@ def test_a_network_can_be_compiled(variant: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch's own
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch, of its own
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")
 def test_a_compiled_network_trains_as_the_other() -> None:
     model, other = (network() for _ in range(2))
     compiled = torch.compile(other)
