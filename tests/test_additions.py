@@ -107,7 +107,7 @@ def weights(network, data, seed):
         yield "weights/largest", number, float(weight.abs().max())
 '''
 
-DATASET = '''        Dataset(
+DATASET = """        Dataset(
             name="more-digits",
             title="The same digits under another name",
             made_by="dropout_bench.data.digits:Digits",
@@ -119,11 +119,11 @@ DATASET = '''        Dataset(
         ),
     )
 }
-'''
+"""
 
-OPTIMISER = '''    "rmsprop": Optimiser(title="RMSprop", torch="RMSprop", penalty={"l2": {}}),
+OPTIMISER = """    "rmsprop": Optimiser(title="RMSprop", torch="RMSprop", penalty={"l2": {}}),
 }
-'''
+"""
 
 
 def _file(*place: str, text: str) -> Callable[[Path], None]:
@@ -236,7 +236,9 @@ def test_a_change_of_code_reaches_those_who_execute_it_alone(
 ) -> None:
     package = _copy(tmp_path)
     edit(package / "models/layers/standout.py", lambda text: text.replace("detach()", "data"))
-    changed = {name for name, key in _keys(tmp_path)["keys"].items() if key != unchanged["keys"][name]}
+    changed = {
+        name for name, key in _keys(tmp_path)["keys"].items() if key != unchanged["keys"][name]
+    }
     assert changed == {name for name in unchanged["keys"] if "/standout/" in name} != set()
 
 

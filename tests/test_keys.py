@@ -157,7 +157,7 @@ def test_words_are_in_no_key(change: Callable[[str], str], copy: Path) -> None:
             {"dropout", "rising-dropout", "falling-dropout"} | {f"with {n}" for n in NEUTRAL},
         ),
         ("params/options/l1.py", "self.l1 *", "2 * self.l1 *", {"with l1"}),
-        ("data/shifting.py", "+ margin - down", "+ margin + down", {"with shift"}),
+        ("params/options/shift.py", "+ margin - down", "+ margin + down", {"with shift"}),
         ("models/base.py", "layers[\"output\"] = ", "layers[\"last\"] = ", None),
         ("streams.py", "MASKS = 3", "MASKS = 7", None),
         ("models/layers/dropout.py", "1 / (1 - self.p)", "1 / (1.0 - self.p)", None),

@@ -11,9 +11,9 @@ from sklearn.metrics import confusion_matrix
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from dropout_bench.data.modules import Subset, subset_of
-from dropout_bench.data.shifting import shifted
 from dropout_bench.evaluation.metrics import evaluate
 from dropout_bench.models.base import MLP
+from dropout_bench.params.options.shift import shifted
 from dropout_bench.params.run import Run
 from dropout_bench.quantities.measured import ablation, corruption, masks, reliability
 from dropout_bench.quantities.registry import measure, quantity

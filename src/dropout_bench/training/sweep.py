@@ -5,7 +5,7 @@ import functools
 import json
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment
+from dropout_bench.params.file import Params, validated
+from dropout_bench.params.options import chosen
 from dropout_bench.params.run import Job
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import RunResult, Time, epoch_file
@@ -68,6 +70,7 @@ def sweep(
     """
     title = f"train {name}"
     jobs = experiment.jobs()
+    _check_own(name, jobs)
     needed: tuple[str, ...] = ()
     if experiment.keep_every_epoch:
         needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
@@ -110,6 +113,16 @@ def sweep(
                 times[job] = result.time
                 _write(folder / job.name, identity, result, needed)
         return times
+
+
+def _check_own(name: str, jobs: Iterable[Job]) -> None:
+    """Check options of the variants' own, which only their classes know."""
+    own = {(job.run.variant, values) for job in jobs if (values := chosen(job.run).get("own"))}
+    for variant, values in own:
+        from dropout_bench.models.variants import variant_class  # torch, which is seldom needed
+
+        place = Path(f"{Params.file}: experiments.{name}.own, variant {variant}")
+        validated(variant_class(variant).Own, dict(values), place)
 
 
 def _at_hand(store: RunStore, identity: Identity, needed: tuple[str, ...], runs: Path) -> bool:

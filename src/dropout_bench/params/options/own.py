@@ -1,9 +1,8 @@
 """Options of a variant's own."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, ValidationError
+from pydantic import BeforeValidator, PlainSerializer
 
 from dropout_bench.params.options.base import Option
 
@@ -13,7 +12,10 @@ def _pairs(value: Any) -> Any:
 
 
 class Own(Option):
-    """What a variant declares beside its rates: ``Own`` of its class."""
+    """What a variant declares beside its rates: ``Own`` of its class, which checks the values.
+
+    That class needs torch, so it is asked when a training begins, not when parameters are read.
+    """
 
     own: Annotated[
         tuple[tuple[str, bool | int | float | str], ...],
@@ -21,16 +23,3 @@ class Own(Option):
         PlainSerializer(dict),
     ] = ()
     """options of the variant's own, by name"""
-
-    def check(self, setting: Mapping[str, Any]) -> None:
-        """Every variant of the experiment has them, and takes the values."""
-        from dropout_bench.models.variants import variant_class
-
-        for variant in setting["variants"]:
-            try:
-                variant_class(variant).Own.model_validate(dict(self.own))
-            except ValidationError as error:
-                fault = error.errors()[0]
-                where = ".".join(map(str, ("own", *fault["loc"])))
-                told = str(fault["msg"]).removeprefix("Value error, ")
-                raise ValueError(f'{where}: variant "{variant}": {told}') from error

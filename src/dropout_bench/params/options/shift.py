@@ -22,8 +22,26 @@ class Shift(Option):
         """Move the images; what comes in is black."""
         import torch
 
-        from dropout_bench.data.shifting import shifted
-
         by = torch.randint(2 * self.shift + 1, (2, len(images)), generator=random)
         down, right = by.to(images.device) - self.shift
         return shifted(images, down, right)
+
+
+def shifted(images: "Tensor", down: "Tensor", right: "Tensor") -> "Tensor":
+    """Move each image by whole pixels; what comes in is black.
+
+    Args:
+        images: shape (images, height, width).
+        down: pixels that each image moves down, negative for up; shape (images,).
+        right: pixels that each image moves right, negative for left; shape (images,).
+    """
+    import torch
+
+    count, height, width = images.shape
+    margin = int(torch.stack([down, right]).abs().max()) if count else 0
+    padded = torch.nn.functional.pad(images, (margin,) * 4)
+    device = images.device
+    rows = torch.arange(height, device=device) + margin - down[:, None]
+    columns = torch.arange(width, device=device) + margin - right[:, None]
+    each = torch.arange(count, device=device)[:, None, None]
+    return padded[each, rows[:, :, None], columns[:, None, :]]

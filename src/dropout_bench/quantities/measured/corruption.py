@@ -73,7 +73,7 @@ def corrupt(pixels: Tensor, kind: str, strength: float, random: torch.Generator)
     """Spoil images, (images, height, width), of pixels in [0, 1]."""
     import torch
 
-    from dropout_bench.data.shifting import shifted
+    from dropout_bench.params.options.shift import shifted
 
     count, height, width = pixels.shape
     if kind == "noise":
