@@ -305,6 +305,16 @@ def test_no_scheduler_at_the_address_is_told(tmp_path: Path) -> None:
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in said
 
 
+def test_options_that_a_variant_does_not_have_are_told_before_anything_trains(
+    tmp_path: Path,
+) -> None:
+    root = write_project(tmp_path, small=SETTINGS | {"own": {"beta": 1}})
+    said = bench(root, "train", "small", status=1)
+    assert "experiments.small.own, variant dropout: " in said
+    assert 'unknown key "beta"' in said
+    assert not (root / "run-store").exists()
+
+
 def test_a_worker_unlike_the_others_trains_nothing(raw: Path, tmp_path: Path) -> None:
     source = Source("mnist", raw, "digest")
     libraries = (("torch", "0.0"),)

@@ -277,6 +277,7 @@ def test_a_compiled_network_trains_as_the_other() -> None:
 NAME = "small/dropout/dropout=0.5/seed=1"
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_loaded_by_the_name_of_its_run(
     committed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
