@@ -85,11 +85,10 @@ def accuracy(arguments: argparse.Namespace) -> None:
     """Print the test accuracies of the runs that :func:`sweep` left in ``root``, as a list."""
     from dropout_bench.evaluation.metrics import evaluate
     from dropout_bench.training.result import LAST
-    from dropout_bench.training.sweep import run_folder
 
     accuracies = []
     for job in experiment(arguments).jobs():
-        weights = (run_folder(arguments.root / "runs", NAME, job) / LAST).read_bytes()
+        weights = (arguments.root / "runs" / NAME / job.name / LAST).read_bytes()
         accuracies.append(evaluate(job.run, arguments.raw, weights, {}).final["test/accuracy"])
     print(json.dumps(accuracies))
 

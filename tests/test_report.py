@@ -20,13 +20,13 @@ from dropout_bench.analysis.ledger import judged, of_difference
 from dropout_bench.analysis.overview import overview
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
-from dropout_bench.evaluation.gone import remove_gone
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import load_params
 from dropout_bench.report import text
 from dropout_bench.report.render import render
 from dropout_bench.report.timings import report_timings
 from dropout_bench.tables.read import Results, read_results
+from dropout_bench.tables.write import remove_gone
 
 PROJECT = Path(__file__).parents[1]
 SIX = experiment(dropout=[0.0, 0.1, 0.2, 0.3, 0.4, 0.5], variants=["dropout"])

@@ -196,8 +196,8 @@ def report() -> None:
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
-    from dropout_bench.evaluation.gone import remove_gone
     from dropout_bench.report.render import render
+    from dropout_bench.tables.write import remove_gone
 
     root, params = _params()
     for gone in remove_gone(root / "reports" / "results", params.experiments):

@@ -33,7 +33,6 @@ from rich.text import Text
 
 from dropout_bench.errors import BenchError
 
-SCHEDULER_VARIABLE = "DROPOUT_BENCH_SCHEDULER"
 DVC_STAGE = "DVC_STAGE"  # what DVC calls the stage, in the environment of its command
 _LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
 _PULSE = 50.0  # seconds after which a line is repeated though no job is finished
@@ -62,7 +61,7 @@ def workers(
         BenchError: no scheduler answers at that address.
     """
     _stop_with_dvc()
-    address = scheduler or os.environ.get(SCHEDULER_VARIABLE)
+    address = scheduler or os.environ.get("DROPOUT_BENCH_SCHEDULER")
     settings = {
         "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.worker.memory.target": False,
@@ -153,29 +152,24 @@ def _do(function: Callable[..., Result], *arguments: Any) -> Result:
     cycles that hold its data: they are collected at once, not when Python comes to it.
     """
     with _ALONE:
-        _set_modules_apart()
-        _keep_memory()
+        _prepare()
         try:
             return function(*arguments)
         finally:
             gc.collect()
 
 
-@functools.cache
-def _set_modules_apart() -> None:
-    gc.freeze()  # what was imported is never garbage; without it a collection takes 0.25 s
-
-
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, as malloc.h has them
 
 
 @functools.cache
-def _keep_memory() -> None:
-    """Have malloc keep what is freed.
+def _prepare() -> None:
+    """Set imported modules apart, and have malloc keep what is freed.
 
     Dask has it give memory back at once, and a training asks for it again at once: under Dask's
     setting a run takes nearly twice as long.
     """
+    gc.freeze()  # what was imported is never garbage; without it a collection takes 0.25 s
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_TRIM_THRESHOLD, 2**30)
         libc.mallopt(_MMAP_THRESHOLD, 2**25)  # the largest that there is
@@ -203,14 +197,14 @@ def done(
     A job that raises, or that kills its worker again and again, yields its exception; the others
     go on. A job whose worker is lost is started again elsewhere.
     """
-    names = {}
     with warnings.catch_warnings():
         # The weights of a large network go to its worker once: that is what is meant here.
         warnings.filterwarnings("ignore", "Sending large graph")
-        for name, arguments in jobs.items():
-            names[client.submit(_do, function, *arguments, pure=False)] = name
-    running = len(client.scheduler_info(n_workers=-1)["workers"])
-    progress.started(running)
+        names = {
+            client.submit(_do, function, *arguments, pure=False): name
+            for name, arguments in jobs.items()
+        }
+    progress.started(len(client.scheduler_info(n_workers=-1)["workers"]))
     future: Future[Result]
     for future in as_completed(list(names), raise_errors=False):
         name = names.pop(future)
@@ -218,12 +212,12 @@ def done(
             raise BenchError(
                 "the Dask scheduler is gone; what is finished is kept: start it again, and repeat"
             )
-        failure = future.exception() if future.status == "error" else None
-        outcome = failure if failure is not None else future.result()
+        failed = future.status == "error"
+        outcome = future.exception() if failed else future.result()
         # Kept futures would be computed again if the worker that holds them dies.
         future.release()
         del future
-        progress.count(failed=failure is not None)
+        progress.count(failed)
         yield name, outcome
 
 

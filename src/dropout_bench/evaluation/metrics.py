@@ -76,11 +76,11 @@ def evaluate(
         confusion=confusion.tolist(),
         measured=measure(measures, network, data, run.seed),
         predicted=bytes(logits.argmax(1).tolist()) if "examples" in measures else b"",
-        features=first_weights(network) if "features" in measures else [],
+        features=_first_weights(network) if "features" in measures else [],
     )
 
 
-def first_weights(network: MLP) -> list[bytes]:
+def _first_weights(network: MLP) -> list[bytes]:
     """Draw the weights into the first units of the first hidden layer: a byte a pixel.
 
     128 is a weight of 0; all units share a scale, on which the largest is 255 or 1. Which units
@@ -110,12 +110,7 @@ def _figures(split: str, logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def _calibration(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """Expected calibration error and Brier score on the test images.
-
-    The error is the mean distance between confidence and accuracy over bins of equal width,
-    weighted by their images (Guo et al. 2017, section 2). The score is Σₖ (pₖ − yₖ)², averaged
-    over images, in [0, 2] (Brier 1950).
-    """
+    """Calibration error and Brier score: see :mod:`dropout_bench.quantities.derived.columns`."""
     probabilities = logits.softmax(1)
     truth = F.one_hot(labels, logits.shape[1])
     error = multiclass_calibration_error(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -18,16 +18,14 @@ from dropout_bench.evaluation.pictures import examples, features
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import PICTURES, Experiment
 from dropout_bench.params.run import Cell, Job, Run
-from dropout_bench.tables.evaluation import EVALUATION, Evaluation
+from dropout_bench.tables.evaluation import EVALUATION
 from dropout_bench.tables.write import Told, write_tables
 from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
 from dropout_bench.training.store import RunStore
-from dropout_bench.training.sweep import read_about, run_folder
+from dropout_bench.training.sweep import read_about
 
 FIGURES = "evaluation.json"
 EVENTS = "pictures.tfevents"
-_LIBRARIES = {FIGURES: (), EVENTS: ("pillow", "tensorboard")}
-"""What decides a file's bytes, besides the libraries in the key of the run."""
 
 Files = dict[str, bytes]
 
@@ -55,29 +53,19 @@ def evaluate_experiment(
     scheduler: str | None = None,
     worker_count: int | None = None,
 ) -> None:
-    """Evaluate all runs of an experiment and write its tables to ``results/<name>``.
+    """Evaluate the runs in ``runs/<name>`` and write their tables to ``results/<name>``.
 
     What comes out of each run is written to ``evaluations/<name>`` too: all its figures, and for
     the first seed of a cell histograms and images for TensorBoard. It is kept beside the run in
-    the store, so that an added rate costs its own alone.
-
-    Args:
-        name: the experiment's name.
-        experiment: its runs; their weights are in ``runs/<name>``.
-        root: the project's folder.
-        source: the experiment's dataset.
-        store: where evaluations are kept, if it has the run.
-        results: the folder of all results.
-        scheduler: address of a Dask scheduler, if not this machine's own workers.
-        worker_count: number of local workers; one per core without it.
+    the store, so that an added rate costs its own alone. Scheduler and workers are those of
+    :func:`~dropout_bench.engine.workers`.
 
     Raises:
         BenchError: weights are missing, an option changes nothing, or an evaluation failed.
     """
-    jobs = {job.name: job for job in experiment.jobs()}
+    jobs = experiment.jobs()
     trained = {
-        call: _read(run_folder(root / "runs", name, job), job.run, experiment)
-        for call, job in jobs.items()
+        job.name: _read(root / "runs" / name / job.name, job.run, experiment) for job in jobs
     }
     _check_options(name, jobs, trained)
     evaluated = _evaluated(name, experiment, trained, source, store, scheduler, worker_count)
@@ -88,8 +76,8 @@ def evaluate_experiment(
                 (folder / call / file).write_bytes(content)
     runs = [
         Told(job, run.about["key"], run.digest, run.curves, EVALUATION.validate_json(figures))
-        for (call, job), run in zip(jobs.items(), trained.values(), strict=True)
-        for figures in [evaluated[call][FIGURES]]
+        for job in jobs
+        for run, figures in [(trained[job.name], evaluated[job.name][FIGURES])]
     ]
     pictures = [
         *features(experiment, {run.job: run.evaluation.features for run in runs}),
@@ -116,14 +104,13 @@ def _evaluated(
         run = trained[job.name]
         # Histograms and images are large: they are made for one seed a cell.
         illustrated = job.run.seed == experiment.seeds[0]
-        files = (FIGURES, EVENTS) if illustrated else (FIGURES,)
-        kept[job.name] = {file: _kept_as(file, run, experiment.measures) for file in files}
+        kept[job.name] = _kept_as(run, experiment.measures, illustrated)
         contents = {
             file: content
             for file, place in kept[job.name].items()
             if (content := store.get_beside(run.about["key"], place)) is not None
         }
-        if len(contents) == len(files):
+        if contents.keys() == kept[job.name].keys():
             found[job.name] = contents
         else:
             asked = (experiment.measures, illustrated)
@@ -162,31 +149,26 @@ def _evaluate(
     except (SafetensorError, RuntimeError) as error:  # damaged, or of another network
         told = one_line(error)
         raise BenchError(f"its weights cannot be used ({told}); run: dvc repro") from error
-    pictures: list[bytes] = []
-    show = (lambda *seen: pictures.append(events(*seen))) if illustrated else None
+    files: Files = {}
+    show = (lambda *seen: files.update({EVENTS: events(*seen)})) if illustrated else None
     evaluation = evaluate(run, source.at_hand(), weights, by_epoch, measures, show)
-    _check_figures(evaluation)
-    return {FIGURES: EVALUATION.dump_json(evaluation)} | dict(zip([EVENTS], pictures, strict=False))
-
-
-def _check_figures(evaluation: Evaluation) -> None:
-    rows = [(name, value) for name, value in evaluation.final.items()]
-    rows += [(f"{name} at {at:g}", value) for name, at, value in evaluation.measured]
-    for name, value in rows:
+    measured = {f"{name} at {at:g}": value for name, at, value in evaluation.measured}
+    for name, value in (evaluation.final | measured).items():
         if not math.isfinite(value):
             raise BenchError(
                 f"{name} is {value}; ask for less in params.yaml, measures, or train otherwise"
             )
+    return files | {FIGURES: EVALUATION.dump_json(evaluation)}
 
 
-def _check_options(name: str, jobs: Mapping[str, Job], trained: Mapping[str, _Trained]) -> None:
+def _check_options(name: str, jobs: Sequence[Job], trained: Mapping[str, _Trained]) -> None:
     """Refuse an experiment in which an option changes nothing: it would be compared with itself.
 
     Such an option gives, at every seed, the weights of another arm that differs in nothing else.
     """
     arms: dict[Cell, list[str]] = {}
-    for call, job in jobs.items():
-        arms.setdefault(job.cell, []).append(trained[call].digest)
+    for job in jobs:
+        arms.setdefault(job.cell, []).append(trained[job.name].digest)
     first: dict[tuple[object, ...], Cell] = {}
     for cell, digests in arms.items():
         network = {**cell.row(), "options": ""}
@@ -217,9 +199,7 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
         curves = [{str(k): float(v) for k, v in row.items()} for row in table.to_dict("records")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(f"{path}: damaged ({one_line(error)}); run: dvc repro") from error
-    least = (
-        1 if getattr(run, "patience", None) else run.epochs
-    )  # early stopping ends it before its time
+    least = 1 if getattr(run, "patience", None) else run.epochs  # it may stop early
     if epochs != list(range(1, len(epochs) + 1)) or not least <= len(epochs) <= run.epochs:
         raise BenchError(f"{path}: damaged (epochs are missing); run: dvc repro")
     return curves
@@ -235,16 +215,18 @@ def _measuring(measures: Iterable[str]) -> list[str]:
     return [f"quantities.measured.{file}" for file in files]
 
 
-def _kept_as(file: str, run: _Trained, measures: tuple[str, ...]) -> str:
-    """Name what is kept beside a run by all that it depends on, besides what the key tells."""
-    own = _measuring(measures) if file == FIGURES else ["tensorboard.pictures"]
-    about = [
-        digest_of("evaluation.metrics", *own),
-        measures if file == FIGURES else (),
-        [version(library) for library in _LIBRARIES[file]],
-        *(hashlib.sha256(weights).hexdigest() for weights in (run.weights, *run.by_epoch.values())),
-    ]
-    return f"{Path(file).stem}-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]}"
+def _kept_as(run: _Trained, measures: tuple[str, ...], illustrated: bool) -> dict[str, str]:
+    """Name each file that is kept beside a run by what it depends on, besides the key's parts."""
+    about = {FIGURES: [digest_of("evaluation.metrics", *_measuring(measures)), measures, []]}
+    if illustrated:
+        libraries = [version("pillow"), version("tensorboard")]
+        about[EVENTS] = [digest_of("evaluation.metrics", "tensorboard.pictures"), [], libraries]
+    weights = [hashlib.sha256(each).hexdigest() for each in (run.weights, *run.by_epoch.values())]
+    digests = {
+        file: hashlib.sha256(json.dumps([*own, *weights]).encode()).hexdigest()
+        for file, own in about.items()
+    }
+    return {file: f"{Path(file).stem}-{digest[:32]}" for file, digest in digests.items()}
 
 
 def _versions(trained: Iterable[_Trained]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import itertools
 import pkgutil
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -40,6 +41,13 @@ MEASURES = PICTURES.union(
 )
 """What can be measured of trained networks: a file each in ``quantities/measured``, and pictures.
 """
+_KNOWN: Mapping[str, tuple[str, Collection[str]]] = {
+    "dataset": ("dataset", DATASETS),
+    "optimiser": ("optimiser", OPTIMISERS),
+    "variants": ("variant", VARIANTS),
+    "measures": ("measure", MEASURES),
+}
+"""Fields that name things there are, in words, and these."""
 
 
 def _list_of_widths(value: Any) -> Any:
@@ -107,41 +115,18 @@ class Experiment(Options):
     keep_every_epoch: bool = False
     """keep the weights after each epoch, and draw the test curve from them"""
 
-    @field_validator("dataset")
+    @field_validator(*_KNOWN)
     @classmethod
-    def _known_dataset(cls, name: str) -> str:
-        if name not in DATASETS:
-            raise ValueError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
-        return name
-
-    @field_validator("optimiser")
-    @classmethod
-    def _known_optimiser(cls, name: str) -> str:
-        if name not in OPTIMISERS:
-            raise ValueError(f'no optimiser "{name}"; {did_you_mean(name, OPTIMISERS)}')
-        return name
-
-    @field_validator("variants")
-    @classmethod
-    def _known_variants(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in VARIANTS:
-                raise ValueError(f'no variant "{name}"; {did_you_mean(name, VARIANTS)}')
-        return names
-
-    @field_validator("measures")
-    @classmethod
-    def _known_measures(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in MEASURES:
-                raise ValueError(f'no measure "{name}"; {did_you_mean(name, MEASURES)}')
-        return names
+    def _known(cls, value: Any, info: ValidationInfo) -> Any:
+        kind, known = _KNOWN[str(info.field_name)]
+        for name in [value] if isinstance(value, str) else value:
+            if name not in known:
+                raise ValueError(f'no {kind} "{name}"; {did_you_mean(name, known)}')
+        return value
 
     @field_validator("classes")
     @classmethod
-    def _known_classes(
-        cls, classes: Literal["all"] | tuple[int, ...], info: ValidationInfo
-    ) -> Literal["all"] | tuple[int, ...]:
+    def _known_classes(cls, classes: Any, info: ValidationInfo) -> Any:
         if classes != "all" and "dataset" in info.data:
             unique(classes)
             dataset = DATASETS[info.data["dataset"]]
@@ -153,9 +138,7 @@ class Experiment(Options):
 
     @field_validator("dropout")
     @classmethod
-    def _rate_per_layer(
-        cls, dropout: tuple[tuple[float, ...], ...], info: ValidationInfo
-    ) -> tuple[tuple[float, ...], ...]:
+    def _rate_per_layer(cls, dropout: tuple[Rates, ...], info: ValidationInfo) -> tuple[Rates, ...]:
         for rates, widths in itertools.product(dropout, info.data.get("hidden", ())):
             if len(rates) not in {1, len(widths)}:
                 raise ValueError(
@@ -174,9 +157,7 @@ class Experiment(Options):
                     f"train_size: {size} images are asked for, but these classes have "
                     f"{available} training images; lower it, or write: all"
                 )
-            if self.validation and not (
-                classes <= size * self.validation and classes <= size * (1 - self.validation)
-            ):
+            if self.validation and size * min(self.validation, 1 - self.validation) < classes:
                 raise ValueError(
                     f"validation: {self.validation} of {size} images does not leave one image of "
                     f"each of {classes} classes on both sides; change either"
@@ -192,16 +173,14 @@ class Experiment(Options):
                     option.check(dict(self))
                 except ValueError as error:
                     raise ValueError(f"with.{place}.{error}" if place else str(error)) from error
+        has_dropout = any(self.input_dropout) or any(any(rates) for rates in self.dropout)
         for variant in self.variants:
-            if self._has_dropout() and counterpart(variant) is None:
+            if has_dropout and counterpart(variant) is None:
                 raise ValueError(
                     f'variants: "{variant}" takes no dropout, and there are rates above 0.0; '
                     "name another variant, or make 0.0 the only rate"
                 )
         return self
-
-    def _has_dropout(self) -> bool:
-        return any(self.input_dropout) or any(any(rates) for rates in self.dropout)
 
     def _images_available(self) -> int:
         counts = self.source.train_per_class
@@ -245,8 +224,7 @@ class Experiment(Options):
             self.dropout,
         ):
             per_layer = rates * len(hidden) if len(rates) == 1 else rates
-            without = not any(per_layer) and not input_dropout
-            if without:
+            if not any((*per_layer, input_dropout)):
                 variant = counterpart(variant) or variant
             cells[self._cell(variant, per_layer, input_dropout, hidden, size, options)] = None
         return list(cells)
@@ -260,12 +238,12 @@ class Experiment(Options):
         train_size: int,
         options: str,
     ) -> Cell:
-        network = [variant]
+        label = variant
         if input_dropout:
-            network.append(f"input {input_dropout}")
+            label += f" input {input_dropout}"
         if any(dropout):
-            network.append(rates_text(dropout))
-        parts = [" ".join(network)]
+            label += f" {rates_text(dropout)}"
+        parts = [label]
         if len(self.hidden) > 1:
             parts.append(widths_text(hidden))
         if len(self.train_size) > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,29 +24,19 @@ def accuracy(scores: Tensor, labels: Tensor) -> float:
     return float((scores.argmax(1) == labels).double().mean())
 
 
-def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
-    """Apply layers in order."""
-    for layer in layers:
-        x = layer(x)
-    return x
-
-
-def parts(network: MLP) -> tuple[list[nn.Module], list[nn.Module]]:
+def parts(network: MLP) -> tuple[nn.Module, nn.Module]:
     """Return the layers up to the first hidden one, it included, and those after it."""
-    layers = list(network.network)
-    after = 1 + layers.index(network.hidden_layers()[0])
-    return layers[:after], layers[after:]
+    after = 1 + list(network.network).index(network.hidden_layers()[0])
+    return network.network[:after], network.network[after:]
 
 
 def hidden_outputs(network: MLP, images: Tensor) -> list[Tensor]:
     """Return the outputs of the hidden layers, in order; each (images, units)."""
-    hidden = network.hidden_layers()
     outputs = []
-    x = images
     for layer in network.network:
-        x = layer(x)
-        if layer in hidden:
-            outputs.append(x)
+        images = layer(images)
+        if layer in network.hidden_layers():
+            outputs.append(images)
     return outputs
 
 

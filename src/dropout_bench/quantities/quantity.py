@@ -78,14 +78,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Asked:
-    """A quantity that is asked of a cell.
-
-    Attributes:
-        name: its name.
-        at: its place.
-        epoch: the epoch.
-        rows: gives the cell's rows of a table, by seed.
-    """
+    """A quantity that is asked of a cell; ``rows`` gives the cell's rows of a table, by seed."""
 
     name: str
     at: float | None

@@ -54,34 +54,24 @@ def values(
     at: float | None = None,
     epoch: int | None = None,
 ) -> Values:
-    """Return a quantity of a cell, a value at each seed.
-
-    Args:
-        name: its name.
-        rows: gives the cell's rows of a table, by seed.
-        at: its place.
-        epoch: epoch of a curve, from 1.
+    """Return a quantity of a cell, a value at each seed; ``rows`` gives the cell's rows of a table.
 
     Raises:
         BenchError: there is no such quantity, or the tables do not have it at every seed.
     """
-    entry = quantity(name)
+    quantity(name)
     found = READ[name](Asked(name, at, epoch, rows))
     if len(found) != len(rows("runs")):
         place = f" at {at:g}" if at is not None else ""
         place += f", epoch {epoch}" if epoch is not None else ""
-        raise BenchError(f"there is no {entry.name}{place} of every run")
+        raise BenchError(f"there is no {name}{place} of every run")
     return found
 
 
 def measure(names: Iterable[str], network: MLP, data: Subset, seed: int) -> list[Row]:
-    """Measure a trained network.
+    """Measure a trained network, in evaluation mode; its data's training and test images are open.
 
-    Args:
-        names: names of measures; those that are pictures give no rows.
-        network: the network in evaluation mode.
-        data: its data, training and test images open.
-        seed: the run's seed.
+    Names that are of pictures give no rows.
 
     Raises:
         BenchError: a function gives what has no entry.

@@ -71,13 +71,7 @@ class Results:
     def figures(
         self, cell: Cell, metric: str, at: float | None = None, epoch: int | None = None
     ) -> Values:
-        """Return a quantity of a cell at each seed.
-
-        Args:
-            cell: the cell.
-            metric: name of the quantity; see :mod:`dropout_bench.quantities`.
-            at: its place.
-            epoch: epoch of a curve, from 1.
+        """Return a quantity of a cell at each seed: at a place, at an epoch from 1.
 
         Raises:
             BenchError: there is no such quantity, or the tables do not have it at every seed.
@@ -94,13 +88,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def read_results(
     reports: Path, name: str, experiment: Experiment, times: Path | None = None
 ) -> Results:
-    """Read the tables of an experiment, in ``reports/results``.
-
-    Args:
-        reports: the folder of the report.
-        name: the experiment's name.
-        experiment: its section of ``params.yaml``.
-        times: a folder of times, if these are to be read too.
+    """Read the tables of an experiment, in ``reports/results``, and its times in a folder of these.
 
     Raises:
         BenchError: a table is missing, is damaged, or is not of the runs that ``params.yaml`` asks
@@ -151,14 +139,12 @@ def read_versions(folder: Path) -> dict[str, str]:
 def _sound(path: Path, rules: pa.DataFrameSchema) -> pd.DataFrame:
     """Read a table in which every column is there, and holds what it may hold."""
     try:
-        table = read_table(path)
-    except (OSError, ValueError) as error:
-        raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
-    try:
-        table = rules.validate(table)
+        table = rules.validate(read_table(path))
     except (SchemaError, SchemaErrors) as error:
         first = error.schema_errors[0] if isinstance(error, SchemaErrors) else error
         raise BenchError(f"{path}: damaged, {one_line(first)}; run: dvc repro") from error
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
     whole = [name for name, rule in rules.columns.items() if (rule.metadata or {}).get("whole")]
     return table.astype(dict.fromkeys(whole, "int64"))
 
@@ -175,25 +161,24 @@ def _incomplete(
     That no row is there twice is known already.
     """
     runs, measures, by_cell = tables["runs"], tables["measures"], by_run[:-1]
-    cells = _keys(runs, by_cell)
+    cells, labels = _keys(runs, by_cell), experiment.resolved_classes
     epochs = runs[[*by_run, "epochs"]].itertuples(index=False, name=None)
     curves = {(*run, epoch) for *run, count in epochs for epoch in range(1, count + 1)}
     if _keys(tables["curves"], [*by_run, "epoch"]) != curves:
         return "curves"
     # Bins of confidence that have no image have no figure.
     compared = measures[~measures["metric"].str.startswith("reliability/")]
-    figures: dict[tuple[object, ...], set[tuple[object, object]]] = {}
-    for *run, metric, at in _keys(compared, [*by_run, "metric", "at"]):
-        figures.setdefault(tuple(run), set()).add((metric, at))
+    figures = _keys(compared, [*by_run, "metric", "at"])
+    first = {row for row in figures if row[-3] == experiment.seeds[0]}
+    alike = {(*row[:-3], seed, *row[-2:]) for row in first for seed in experiment.seeds}
     asked = {*experiment.measures} - PICTURES
-    expected = _keys(runs, by_run) if asked - {"reliability"} else set()
+    measured = cells if asked - {"reliability"} else set()
     if (
         bool(asked) == measures.empty
-        or figures.keys() != expected
-        or any(figures[run] != figures[*run[:-1], experiment.seeds[0]] for run in expected)
+        or figures != alike
+        or {row[:-3] for row in figures} != measured
     ):
         return "measures"
-    labels = experiment.resolved_classes
     pairs = {(*cell, true, taken) for cell in cells for true in labels for taken in labels}
     if _keys(tables["confusion"], [*by_cell, "true", "predicted"]) != pairs:
         return "confusion"

@@ -1,7 +1,8 @@
 """Writing the tables of an experiment: a row a run, a row an epoch, a summary."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,15 +42,9 @@ def write_tables(
     pictures: Iterable[Row],
     versions: Mapping[str, str],
 ) -> None:
-    """Write all tables of an experiment, and what they were computed with, into a folder.
+    """Write all tables of an experiment, its runs in the order of its jobs, into a folder.
 
-    Args:
-        folder: where to.
-        name: the experiment's name.
-        experiment: the experiment.
-        runs: its runs, in the order of its jobs.
-        pictures: the rows of ``pictures.csv``.
-        versions: the data, the device and the versions of libraries.
+    ``versions`` is what they were computed with: the data, the device, versions of libraries.
     """
     rows: dict[str, list[Row]] = {table: [] for table in TABLES}
     for job, key, weights, curves, evaluation in runs:
@@ -79,14 +74,10 @@ def write_tables(
     by_cell = list(images.columns[:-1])
     tables["confusion"] = images.groupby(by_cell, sort=False)["images"].sum().reset_index()
     for table, content in tables.items():
-        write_table(content, folder / f"{table}.csv")
+        path = folder / f"{table}.csv"
+        content.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
     _write_json(_summary(tables["runs"], experiment), folder / "metrics.json")
     _write_json(versions, folder / "versions.json")
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV; equal tables give equal bytes."""
-    table.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
 
 
 def _write_json(content: object, path: Path) -> None:
@@ -98,12 +89,27 @@ def _summary(runs: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str, 
 
     They are rounded to what ten seeds can tell apart: what moves by less is no news.
     """
-    summary: dict[str, dict[str, float]] = {}
-    for cell in experiment.cells():
-        of_cell = cell.rows_of(runs)
-        # DVC reads a dot in a name as a level.
-        summary[cell.label.replace(".", "_")] = {
+    return {
+        cell.label.replace(".", "_"): {  # DVC reads a dot in a name as a level
             "test accuracy (%)": round(100 * float(of_cell["test/accuracy"].mean()), 2),
             "test loss": round(float(of_cell["test/loss"].mean()), 3),
         }
-    return summary
+        for cell in experiment.cells()
+        for of_cell in [cell.rows_of(runs)]
+    }
+
+
+def remove_gone(results: Path, experiments: Container[str]) -> list[Path]:
+    """Remove the tables of experiments that are gone, and return their folders.
+
+    A folder that is not tables alone is somebody else's, and stays.
+    """
+    gone = [
+        folder
+        for folder in sorted(results.glob("*/"))
+        if folder.name not in experiments
+        and all(path.suffix in {".csv", ".json"} for path in folder.iterdir())
+    ]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return gone

@@ -10,8 +10,6 @@ from typing import Any, NamedTuple, Self
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
-from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.plugins.custom_scalar.layout_pb2 import (
     Category,
     Chart,
@@ -19,6 +17,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
     MultilineChartContent,
 )
 from tensorboard.plugins.hparams import summary_v2 as hparams
+from tensorboard.util.tensor_util import make_tensor_proto
 
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
@@ -51,7 +50,6 @@ METRICS = tuple(
 )
 """The figures of the tab HPARAMS, which opens on the first five of them."""
 
-
 Figures = dict[str, float]
 
 
@@ -83,11 +81,6 @@ def write_board(folder: Path, shown: Mapping[str, Shown], every_seed: bool = Fal
     They are, for each arm, its first seed, or every seed, and the mean over all of them, which is
     one trial of the tab HPARAMS. Single seeds are left out where TensorBoard would then draw
     nothing by itself. The step is the epoch everywhere.
-
-    Args:
-        folder: an empty folder.
-        shown: what is shown, by the experiment's name.
-        every_seed: whether to show all seeds.
 
     Returns:
         How many runs there are of each kind: ``mean``, ``seed`` and ``live``.
@@ -186,10 +179,10 @@ class _Arm(NamedTuple):
         curves: dict[int, dict[int, Figures]] = {}
         for row in results.of(cell, "curves").to_dict("records"):
             curves.setdefault(row["seed"], {})[row["epoch"]] = _figures(row)
+        best = self.shown.experiment.checkpoint == "best"
         draws = {}
         for row in results.of(cell, "runs").to_dict("records"):
             curve = curves[row["seed"]]
-            best = self.shown.experiment.checkpoint == "best"
             epoch = min(curve, key=lambda e: curve[e]["val/loss"]) if best else max(curve)
             draws[row["seed"]] = _Draw(curve, _figures(row, "test/"), epoch)
         return draws
@@ -281,10 +274,6 @@ def _layout() -> Summary:
     value = Summary.Value(
         tag="custom_scalars__config__",
         metadata=SummaryMetadata(plugin_data=plugin),
-        tensor=TensorProto(
-            dtype="DT_STRING",
-            string_val=[Layout(category=categories).SerializeToString()],
-            tensor_shape=TensorShapeProto(),
-        ),
+        tensor=make_tensor_proto(Layout(category=categories).SerializeToString()),
     )
     return Summary(value=[value])

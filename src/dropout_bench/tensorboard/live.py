@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 def live_curves(folder: Path) -> "L.Callback":
     """Return a callback that writes the figures of each epoch as it ends; its step is the epoch.
 
-    Args:
-        folder: where the event file goes; made anew as the training starts.
+    The folder of the event file is made anew as the training starts.
     """
     # Here, since the command line passes this function on and has no need of them.
     from lightning.pytorch.callbacks import LambdaCallback

@@ -21,7 +21,6 @@ from dropout_bench.params.variants import VARIANTS
 from dropout_bench.training.keys import Identity
 from dropout_bench.training.result import RunResult
 
-STORE_VARIABLE = "DROPOUT_BENCH_STORE"
 _ENTRY = "entry.json"
 ABOUT = "run.json"
 """What a run's folder in ``runs`` says of it: its key, and the checksums of its files."""
@@ -37,7 +36,7 @@ def default_store(root: Path) -> Path:
     ``dvc exp`` runs experiments in copies of the project, in ``.dvc/tmp/exps`` inside it; they
     share the store of the project itself.
     """
-    if named := os.environ.get(STORE_VARIABLE):
+    if named := os.environ.get("DROPOUT_BENCH_STORE"):
         return Path(named)
     home = next((p.parents[2] for p in root.resolve().parents if p.match(".dvc/tmp/exps")), root)
     return home / "run-store"
@@ -45,13 +44,9 @@ def default_store(root: Path) -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished run in the store.
+    """A finished run in the store: when it was finished, in seconds since 1970; its size in bytes.
 
-    Attributes:
-        key: its key.
-        identity: all that it depends on; None where the entry cannot be read.
-        finished: when it was finished, in seconds since the epoch.
-        size: bytes on disk.
+    Its identity is None where it cannot be read.
     """
 
     key: str
@@ -73,14 +68,9 @@ def needed_by(
 ) -> dict[str, list[str]]:
     """Name the places in experiments that would reuse runs: ``mnist-tutorial/standard/seed=0``.
 
-    Args:
-        entries: the runs.
-        experiments: all experiments by name.
-        digests: digest of each dataset that is here; of the others the run's own is trusted.
-
-    Returns:
-        The places of each entry by its key; none for what was trained for other parameters, data,
-        code or libraries, or for a variant that is gone.
+    They are by its key; none for what was trained for other parameters, data, code or libraries,
+    or for a variant that is gone. Of datasets without a digest in ``digests``, by name, the run's
+    own is trusted.
     """
     places: dict[Run, list[str]] = {}
     for name, experiment in experiments.items():
@@ -97,11 +87,7 @@ def needed_by(
 
 
 class RunStore:
-    """Finished runs by key, in a folder.
-
-    Args:
-        folder: where the entries are; made when the first one is put.
-    """
+    """Finished runs by key, in a folder, which is made when the first one is put."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -112,17 +98,12 @@ class RunStore:
         An entry that lacks one of the files ``needed`` does not count; one whose bytes do not
         have the checksums it was written with is removed.
         """
-        try:
-            result = self._read(key)
-        except _DAMAGED:
-            try:  # another process may have put it in its place between two of our reads
+        for _ in range(2):  # another process may put it in its place between two of our reads
+            with contextlib.suppress(*_DAMAGED):
                 result = self._read(key)
-            except _DAMAGED:
-                self.drop(key)
-                return None
-        if result is None:
-            return None
-        return result if all(name in result.files for name in needed) else None
+                return result if result and result.files.keys() >= {*needed} else None
+        self.drop(key)
+        return None
 
     def _read(self, key: str) -> RunResult | None:
         folder = self._place(key)

@@ -5,8 +5,7 @@ import functools
 import json
 import math
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
 Watch = Callable[[Path], "L.Callback"]
 
 
-def run_folder(runs: Path, experiment: str, job: Job) -> Path:
-    """Return the folder of a run's weights and curves."""
-    return runs / experiment / job.name
-
-
 def sweep(
     name: str,
     experiment: Experiment,
@@ -50,17 +44,9 @@ def sweep(
 
     Every finished run goes to the store as it arrives, so a sweep that is stopped goes on where
     it was. ``runs/<name>`` is written at the end, whole. A second sweep of the same experiment
-    waits for the first, and then finds its runs.
-
-    Args:
-        name: the experiment's name.
-        experiment: its runs.
-        root: the project's folder.
-        source: the experiment's dataset.
-        store: where finished runs are kept.
-        scheduler: address of a Dask scheduler, if not this machine's own workers.
-        worker_count: number of local workers; one per core without it.
-        watch: gives each training a callback that writes to a folder of its own in ``logs/live``.
+    waits for the first, and then finds its runs. Scheduler and workers are those of
+    :func:`~dropout_bench.engine.workers`; ``watch`` gives each training a callback that writes to
+    a folder of its own in ``logs/live``.
 
     Returns:
         The time that each run's training took, when it was trained.
@@ -71,9 +57,8 @@ def sweep(
     title = f"train {name}"
     jobs = experiment.jobs()
     _check_own(name, jobs)
-    needed: tuple[str, ...] = ()
-    if experiment.keep_every_epoch:
-        needed = tuple(epoch_file(epoch) for epoch in range(1, experiment.epochs + 1))
+    kept = range(1, experiment.epochs + 1) if experiment.keep_every_epoch else ()
+    needed = tuple(epoch_file(epoch) for epoch in kept)
     failures: dict[Job, BaseException] = {}
     count = min(worker_count or engine.cores(), len(jobs))
     with _alone(root / "runs", name):
@@ -105,11 +90,9 @@ def sweep(
         times = {}
         with whole_folder(root / "runs" / name) as folder:
             for job, identity in identities.items():
-                result = store.get(identity.key)
-                if result is None:
-                    raise BenchError(
-                        f"{title}: {job.name} vanished from the run store; run it again"
-                    )
+                if (result := store.get(identity.key)) is None:
+                    told = f"{title}: {job.name} vanished from the run store; run it again"
+                    raise BenchError(told)
                 times[job] = result.time
                 _write(folder / job.name, identity, result, needed)
         return times
@@ -143,20 +126,15 @@ def _lying_in(runs: Path) -> dict[str, list[Path]]:
     return found
 
 
-@contextmanager
-def _alone(runs: Path, name: str) -> Iterator[None]:
+def _alone(runs: Path, name: str) -> contextlib.AbstractContextManager[object]:
     """Wait until no other process of this machine sweeps the experiment here."""
     runs.mkdir(parents=True, exist_ok=True)
     lock = FileLock(runs / f".{name}.lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         print(f"train {name}: another sweep of it is under way here; waiting for it", flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()
 
 
 def _device() -> str:

@@ -41,12 +41,12 @@ def ablation(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
 
     images, labels = networks.test_set(data)
     first, rest = networks.parts(network)
-    hidden = networks.through(first, data.floats(images))
+    hidden = first(data.floats(images))
 
     def accuracy(silenced: Tensor) -> float:
         x = hidden.clone()
         x[:, silenced] = 0
-        return networks.accuracy(networks.through(rest, x), labels)
+        return networks.accuracy(rest(x), labels)
 
     units = torch.randperm(hidden.shape[1], generator=generator(seed, Stream.NOISE, index=2))
     for share in SHARES:

@@ -32,18 +32,14 @@ _AT = {
 @measured(
     *(
         Quantity(
-            f"corruption/{kind}", f"accuracy under {kind}", "fraction", _AT[kind], strengths,
-            higher_is_better=True,
+            f"{name}/{kind}", f"{title} {kind}", "fraction", _AT[kind], strengths,
+            higher_is_better=better,
+        )
+        for name, title, better in (
+            ("corruption", "accuracy under", True), ("sensitivity", "accuracy lost by", False)
         )
         for kind, strengths in STRENGTHS.items()
-    ),
-    *(
-        Quantity(
-            f"sensitivity/{kind}", f"accuracy lost by {kind}", "fraction", _AT[kind], strengths,
-            higher_is_better=False,
-        )
-        for kind, strengths in STRENGTHS.items()
-    ),
+    )
 )  # fmt: skip
 def corruption(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     """Accuracy on test images that are noisy, shifted, occluded, or of lower contrast.

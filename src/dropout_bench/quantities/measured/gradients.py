@@ -36,10 +36,8 @@ def gradients(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
         loss = F.cross_entropy(logits, data.train_labels[chosen])
         found = torch.autograd.grad(loss, weights)
     network.eval()
-    norms = [
-        float(gradient.norm() / weight.detach().norm())
-        for gradient, weight in zip(found, weights, strict=True)
-    ]
-    for number, norm in enumerate(norms, start=1):
-        yield "gradients/norm", number, norm
+    pairs = zip(found, weights, strict=True)
+    norms = [float(gradient.norm() / weight.detach().norm()) for gradient, weight in pairs]
+    for layer, norm in enumerate(norms, start=1):
+        yield "gradients/norm", layer, norm
     yield "gradients/ratio", 1, norms[0] / norms[-1]

@@ -42,15 +42,15 @@ def masks(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     images, labels = networks.test_set(data)
     images, labels = data.floats(images[::5]), labels[::5]
     first, rest = networks.parts(network)
-    scaled = networks.through(first, images)
-    yield from _prediction(networks.through(rest, scaled).softmax(1), labels, 0)
+    scaled = first(images)
+    yield from _prediction(rest(scaled).softmax(1), labels, 0)
     networks.let_noise_in(network, stream=0)
     noisy = bool(network.noise_layers())
     total, activation = torch.zeros(()), 0.0
     for count in range(1, MASKS[-1] + 1):
         if noisy or count == 1:  # without noise every pass is the same
-            sampled = networks.through(first, images)
-            probabilities = networks.through(rest, sampled).softmax(1)
+            sampled = first(images)
+            probabilities = rest(sampled).softmax(1)
             mean = float(sampled.double().mean())
         total = total + probabilities
         activation += mean
