@@ -242,7 +242,7 @@ def timings() -> None:
         for suite in (pipeline, *apart)
         if any((times / f"{name}.csv").is_file() for name in suite.experiments)
     ]
-    for _, experiments, reports in timed or [pipeline]:
+    for experiments, reports in timed or [pipeline]:
         path = report_timings(experiments, claims.about(experiments), root / reports, times)
         typer.echo(f"times: {path}")
 

@@ -33,7 +33,7 @@ from rich.text import Text
 
 from dropout_bench.errors import BenchError
 
-DVC_STAGE = "DVC_STAGE"  # what DVC calls the stage, in the environment of its command
+_DVC_STAGE = "DVC_STAGE"  # what DVC calls the stage, in the environment of its command
 _LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
 _PULSE = 50.0  # seconds after which a line is repeated though no job is finished
 _PATIENCE = 10.0  # seconds to wait for a worker before saying so
@@ -121,7 +121,7 @@ def _stop_with_dvc() -> None:
 
     A command that was started by hand, in the background of a shell, goes on when that is gone.
     """
-    if DVC_STAGE not in os.environ:
+    if _DVC_STAGE not in os.environ:
         return
     # DVC's own environment lacks what it gives its stages; a shell between it and us has it.
     with contextlib.suppress(StopIteration, psutil.Error):
@@ -129,7 +129,7 @@ def _stop_with_dvc() -> None:
         called, dvc = next(
             (process, parent)
             for process, parent in itertools.pairwise([us, *us.parents()])
-            if DVC_STAGE not in parent.environ()
+            if _DVC_STAGE not in parent.environ()
         )
         threading.Thread(target=_stop_without, args=(called, dvc.pid), daemon=True).start()
 
@@ -236,10 +236,7 @@ def told(error: BaseException) -> str:
 class Progress(progress.Progress):
     """One line on how far a sweep is: kept in place on a terminal, repeated in a log file.
 
-    Args:
-        title: what is being done.
-        total: number of jobs, the reused ones included.
-        reused: number of jobs whose result was there already.
+    ``total`` is the number of all jobs, ``reused`` of those whose result was there already.
     """
 
     def __init__(self, title: str, total: int, reused: int = 0) -> None:

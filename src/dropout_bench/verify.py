@@ -28,6 +28,7 @@ from dropout_bench.params.file import Params, Suite
 from dropout_bench.params.run import Job, Run
 from dropout_bench.report.render import render
 from dropout_bench.tables.read import Results, read_results, read_table, read_versions
+from dropout_bench.tables.schema import TABLES
 from dropout_bench.tables.write import Row, Told, write_tables
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
@@ -61,14 +62,13 @@ class Finding:
 
 def committed_suites(root: Path, params: Params) -> list[Suite]:
     """List the suites whose reports are committed: all but those that Git ignores."""
-    suites = list(params.suites.values())
     with contextlib.suppress(DvcException), Repo(str(root)) as repo:
-        suites = [
+        return [
             suite
-            for suite in suites
+            for suite in params.suites.values()
             if not repo.scm.is_ignored(str(root.resolve() / suite.reports / "report.md"))
         ]
-    return suites
+    return list(params.suites.values())
 
 
 def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def _pipeline(root: Path) -> Iterator[Finding]:
     changed: dict[str, str] = {}
     for stage, entries in status.items():
         for entry in entries:
-            if entry == "changed command" or not isinstance(entry, dict):
+            if not isinstance(entry, dict):
                 changed.setdefault("dvc.yaml", f"{stage}: {entry}")
                 continue
             for files in entry.values():
@@ -116,10 +116,12 @@ def _keys(suite: Suite, root: Path) -> Iterator[Finding]:
         try:
             versions = read_versions(path.parent)
             committed = read_table(path)["key"].tolist()
-            expected = [
-                _identity(job, versions["data"], versions["device"], versions).key
-                for job in experiment.jobs()
+            libraries = tuple((name, versions[name]) for name in library_versions())
+            identities = [
+                Identity.here(run, versions["data"], versions["device"])
+                for run in experiment.runs()
             ]
+            expected = [replace(each, libraries=libraries).key for each in identities]
         except BenchError as error:
             yield Finding(check, str(Path(place).with_name("versions.json")), False, str(error))
             continue
@@ -130,12 +132,6 @@ def _keys(suite: Suite, root: Path) -> Iterator[Finding]:
         wrong += abs(len(committed) - len(expected))
         told = f"{wrong} of {len(expected)} differ; run: dvc repro" if wrong else ""
         yield Finding(check, place, not wrong, told)
-
-
-def _identity(job: Job, data: str, device: str, versions: Mapping[str, str]) -> Identity:
-    """Return a run's identity under this code and the library versions that are recorded."""
-    libraries = tuple((name, versions[name]) for name in library_versions())
-    return replace(Identity.here(job.run, data, device), libraries=libraries)
 
 
 def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
@@ -168,9 +164,9 @@ def _made(reports: Path) -> dict[str, bytes]:
 
 
 class Place(NamedTuple):
-    """A run in an experiment whose tables hold it."""
+    """A run in an experiment whose tables hold it, in a folder of reports."""
 
-    suite: Suite
+    reports: Path
     name: str
     experiment: Experiment
     job: Job
@@ -191,21 +187,14 @@ def distinct_runs(suites: Iterable[Suite]) -> Places:
     for suite in suites:
         for name, experiment in suite.experiments.items():
             for job in experiment.jobs():
-                places.setdefault(job.run, []).append(Place(suite, name, experiment, job))
+                places.setdefault(job.run, []).append(Place(suite.reports, name, experiment, job))
     return places
 
 
 def draw(places: Places, count: int | None, seed: int) -> Places:
-    """Draw distinct runs, each as likely as any other; all of them without ``count``.
-
-    Args:
-        places: what is drawn from.
-        count: how many.
-        seed: decides which.
-    """
-    drawn = random.Random(seed).sample(  # noqa: S311
-        list(places), len(places) if count is None else min(count, len(places))
-    )
+    """Draw distinct runs, each as likely as any other; all of them without ``count``."""
+    count = len(places) if count is None else min(count, len(places))
+    drawn = random.Random(seed).sample(list(places), count)  # noqa: S311
     return {run: places[run] for run in drawn}
 
 
@@ -214,11 +203,8 @@ def chance(runs: int, drawn: int, forged: int) -> float:
     return 1 - math.comb(runs - forged, drawn) / math.comb(runs, drawn)
 
 
-class Again(NamedTuple):
-    """What a run gave that was trained and evaluated again, for one of its places."""
-
-    told: Told
-    device: str
+Again = tuple[Told, str]
+"""What a run gave that was trained and evaluated again, for one of its places, and the device."""
 
 
 def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
@@ -243,11 +229,11 @@ def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
             for place, again in zip(named[name], outcome, strict=True):
                 by_experiment.setdefault(place.name, []).append((place, again))
     for name, outcomes in by_experiment.items():
-        (suite, _, experiment, job), _ = outcomes[0]
-        results = read_results(root / suite.reports, name, experiment)
+        reports, _, experiment, _ = outcomes[0][0]
+        results = read_results(root / reports, name, experiment)
         found = {place.job: again for place, again in outcomes}
-        folder = root / suite.reports / "results" / name
-        yield from _compared(results, folder, found, sources[job.run.dataset].raw)
+        folder = root / reports / "results" / name
+        yield from _compared(results, folder, found, sources[experiment.dataset].raw)
 
 
 def _again(places: list[Place], source: Source) -> list[Again]:
@@ -260,7 +246,7 @@ def _again(places: list[Place], source: Source) -> list[Again]:
     result = train(run, raw, keep)
     key = Identity.here(run, source.digest, result.device).key
     seen = pd.read_csv(io.BytesIO(result.files[CURVES])).astype(float)
-    curves = [{str(name): value for name, value in row.items()} for row in seen.to_dict("records")]
+    curves: Any = seen.to_dict("records")
     outcomes = []
     for _, _, experiment, job in places:
         weights = result.files[evaluated_weights(experiment)]
@@ -268,7 +254,7 @@ def _again(places: list[Place], source: Source) -> list[Again]:
         by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}
         evaluation = evaluate(run, raw, weights, by_epoch, experiment.measures)
         digest = hashlib.sha256(weights).hexdigest()[:32]
-        outcomes.append(Again(Told(job, key, digest, curves, evaluation), result.device))
+        outcomes.append((Told(job, key, digest, curves, evaluation), result.device))
     return outcomes
 
 
@@ -282,60 +268,56 @@ def _compared(
     """
     name, experiment, versions = committed.name, committed.experiment, committed.versions
     jobs = [job for job in experiment.jobs() if job in found]
-    told = [found[job].told for job in jobs]
+    told = [found[job][0] for job in jobs]
     pictures: list[Row] = []
     if whole_experiment := len(jobs) == len(experiment.jobs()):
         pictures += features(experiment, {run.job: run.evaluation.features for run in told})
         pictures += examples(experiment, {run.job: run.evaluation.predicted for run in told}, raw)
     by_cell = list(jobs[0].cell.row())
-    by_run = [*by_cell, "seed"]
     with tempfile.TemporaryDirectory() as again:
         write_tables(Path(again), name, experiment, told, pictures, {})
+        tables = {
+            table: [_rows(Path(place) / f"{table}.csv", by_cell) for place in (folder, again)]
+            for table in TABLES
+        }
 
-        def rows(table: str, by: list[str]) -> list[dict[Any, pd.DataFrame]]:
-            return [_rows(Path(place) / f"{table}.csv", by) for place in (folder, again)]
+    def differences(table: str, key: Any) -> Iterator[str]:
+        theirs, ours = tables[table]
+        return _differences(theirs.get(key), ours.get(key))
 
-        of_runs = {table: rows(table, by_run) for table in ("runs", "curves", "measures")}
-        of_cells = {table: rows(table, by_cell) for table in ("confusion", "pictures")}
-    same = {
-        job: again.device == versions["device"]
-        and all(versions.get(library) == its for library, its in library_versions().items())
-        for job, again in found.items()
-    }
-    keys = dict(zip(jobs, of_runs["runs"][1], strict=True))
+    libraries = all(versions.get(library) == its for library, its in library_versions().items())
+    same = {job: libraries and device == versions["device"] for job, (_, device) in found.items()}
+    keys = dict(zip(jobs, tables["runs"][1], strict=True))
     for job, key in keys.items():
         if same[job]:
             check, right = "trained again, bit by bit", "weights, curves and figures"
             wrong = [
                 f"{table}.csv, {told}"
-                for table, (theirs, ours) in of_runs.items()
-                for told in _differences(theirs.get(key), ours.get(key))
+                for table in ("runs", "curves", "measures")
+                for told in differences(table, key)
             ]
         else:
+            run, device = found[job]
             check = "trained again, within tolerance"
-            right = f"{found[job].device}; within {TOLERANCE:g} standard deviations over seeds"
-            wrong = list(_far_off(committed, found[job].told))
+            right = f"{device}; within {TOLERANCE:g} standard deviations over seeds"
+            wrong = list(_far_off(committed, run))
         yield Finding(check, f"{name}/{job.name}", not wrong, "; ".join(wrong) or right)
     drawn = [key[:-1] for key in keys.values()]
     whole = {
         "confusion": {key for key in drawn if drawn.count(key) == len(experiment.seeds)},
-        "pictures": set().union(*of_cells["pictures"]) if whole_experiment else set(),
+        "pictures": set().union(*tables["pictures"]) if whole_experiment else set(),
     }
     for table, cells in whole.items():
-        theirs, ours = of_cells[table]
-        wrong = [
-            f"{' '.join(key)}: {told}"
-            for key in cells
-            for told in _differences(theirs.get(key), ours.get(key))
-        ]
+        wrong = [f"{' '.join(key)}: {told}" for key in cells for told in differences(table, key)]
         if cells and all(same.values()):
             told_of = "; ".join(wrong) or f"{len(cells)} of {len(experiment.cells())} cells"
             yield Finding("made again", f"{name}/{table}.csv", not wrong, told_of)
 
 
-def _rows(path: Path, by: list[str]) -> dict[Any, pd.DataFrame]:
-    """Read the rows of a table as they are written, by cell or by run."""
+def _rows(path: Path, by_cell: list[str]) -> dict[Any, pd.DataFrame]:
+    """Read the rows of a table as they are written: by run, or by cell where no seed is told."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    by = [*by_cell, "seed"] if "seed" in table else by_cell
     return dict(iter(table.groupby(by, sort=False)))
 
 

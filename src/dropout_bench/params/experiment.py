@@ -264,15 +264,9 @@ class Experiment(Options):
         """Return the cell that differs in having no dropout; None where there is none."""
         if not any((*cell.dropout, cell.input_dropout)):
             return None
-        base = self._cell(
-            counterpart(cell.variant) or cell.variant,
-            (0.0,) * len(cell.hidden),
-            0.0,
-            cell.hidden,
-            cell.train_size,
-            cell.options,
-        )
-        return base if base in self.cells() else None
+        variant = counterpart(cell.variant) or cell.variant
+        row = cell.row() | {"variant": variant, "dropout": "0.0", "input_dropout": 0.0}
+        return next((other for other in self.cells() if other.row() == row), None)
 
     def jobs(self) -> list[Job]:
         """Expand the experiment into its runs, cell by cell, seed by seed."""

@@ -19,20 +19,12 @@ from dropout_bench.params.values import Strict
 
 Model = TypeVar("Model", bound=BaseModel)
 
-
 ExperimentName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
 
 
 class Suite(NamedTuple):
-    """Experiments that share a report.
+    """Experiments that share a folder of tables and report, relative to the project's."""
 
-    Attributes:
-        name: its name; empty for the pipeline, which ``dvc repro`` runs.
-        experiments: its experiments by name.
-        reports: the folder of tables and report, relative to the project's.
-    """
-
-    name: str
     experiments: Mapping[str, Experiment]
     reports: Path
 
@@ -53,13 +45,10 @@ class Params(Strict):
 
     @property
     def suites(self) -> dict[str, Suite]:
-        """The pipeline, whose name is empty, and the suites apart from it."""
+        """The pipeline, which ``dvc repro`` runs, under an empty name; the suites apart from it."""
         reports = Path("reports")
-        pipeline = {"": Suite("", self.experiments, reports)}
-        return pipeline | {
-            name: Suite(name, experiments, reports / name)
-            for name, experiments in self.apart.items()
-        }
+        apart = {name: Suite(those, reports / name) for name, those in self.apart.items()}
+        return {"": Suite(self.experiments, reports)} | apart
 
     @property
     def all_experiments(self) -> dict[str, Experiment]:

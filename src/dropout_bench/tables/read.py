@@ -97,22 +97,20 @@ def read_results(
     folder = reports / "results" / name
     rules = schemas(experiment)
     by_run = [*experiment.cells()[0].row(), "seed"]
-    tables = {"runs": _sound(folder / "runs.csv", rules["runs"])}
+    runs = _sound(folder / "runs.csv", rules["runs"])
     cells = [tuple(cell.row().values()) for cell in experiment.cells()]
-    expected = {(*cell, seed) for cell in cells for seed in experiment.seeds}
-    if _keys(tables["runs"], by_run) != expected:
+    if _keys(runs, by_run) != {(*cell, seed) for cell in cells for seed in experiment.seeds}:
         where = folder / "runs.csv"
         raise BenchError(f"{where}: its runs are not those of params.yaml; run: dvc repro")
-    tables |= {table: _sound(folder / f"{table}.csv", rules[table]) for table in TABLES[1:]}
+    rest = {table: _sound(folder / f"{table}.csv", rules[table]) for table in TABLES[1:]}
+    tables = {"runs": runs, **rest}
     if wrong := _incomplete(tables, experiment, by_run):
         where = folder / f"{wrong}.csv"
         raise BenchError(f"{where}: damaged, its rows are not those of the runs; run: dvc repro")
     timings = pd.DataFrame()
     if times and (path := times / f"{name}.csv").is_file():
-        timings = _sound(path, rules["timings"])
-    if not timings.empty:
-        timings = timings.merge(tables["runs"][by_run], on=by_run)
-        if len(timings) != len(tables["runs"]):  # DVC had no need to train them here
+        timings = _sound(path, rules["timings"]).merge(runs[by_run], on=by_run)
+        if len(timings) != len(runs):  # DVC had no need to train them here
             timings = timings.iloc[:0]
     versions = read_versions(folder)
     return Results(name, experiment, versions=versions, timings=timings, **tables)
@@ -129,9 +127,8 @@ def read_versions(folder: Path) -> dict[str, str]:
         versions = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise BenchError(f"{path}: cannot be read ({one_line(error)}); run: dvc repro") from error
-    if not isinstance(versions, dict) or not {"data", "device", "torch", "lightning"} <= {
-        *versions
-    }:
+    expected = {"data", "device", "torch", "lightning"}
+    if not isinstance(versions, dict) or not versions.keys() >= expected:
         raise BenchError(f"{path}: damaged, what it was computed with is not in it; run: dvc repro")
     return {name: str(version) for name, version in versions.items()}
 

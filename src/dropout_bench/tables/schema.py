@@ -24,8 +24,6 @@ KEYS = {
     "pictures": ("kind", "number"),
     "timings": ("seed",),
 }
-DIGITS = "%.6g"
-"""How numbers are written: with six digits that count."""
 
 _LARGEST = sys.float_info.max
 _MOST = {"test/ece": 1.0, "test/brier": 2.0}

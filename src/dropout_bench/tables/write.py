@@ -11,7 +11,7 @@ import pandas as pd
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Job
 from dropout_bench.tables.evaluation import Evaluation
-from dropout_bench.tables.schema import DIGITS, TABLES, schemas
+from dropout_bench.tables.schema import TABLES, schemas
 
 Row = dict[str, str | float]
 
@@ -75,7 +75,7 @@ def write_tables(
     tables["confusion"] = images.groupby(by_cell, sort=False)["images"].sum().reset_index()
     for table, content in tables.items():
         path = folder / f"{table}.csv"
-        content.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
+        content.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
     _write_json(_summary(tables["runs"], experiment), folder / "metrics.json")
     _write_json(versions, folder / "versions.json")
 
