@@ -45,14 +45,7 @@ deviations over the committed seeds: a training amplifies rounding until it is l
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was checked.
-
-    Attributes:
-        check: what was checked.
-        place: the file, or the run.
-        holds: whether it is as it should be.
-        told: what differs and by how much; or how it was compared.
-    """
+    """What was checked, of which file or run, and what differs; or how it was compared."""
 
     check: str
     place: str
@@ -171,11 +164,6 @@ class Place(NamedTuple):
     experiment: Experiment
     job: Job
 
-    @property
-    def told(self) -> str:
-        """Its name in messages."""
-        return f"{self.name}/{self.job.name}"
-
 
 Places = dict[Run, list[Place]]
 """The distinct runs of some suites, each with every experiment that holds it."""
@@ -213,7 +201,7 @@ def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
     Raises:
         BenchError: the data are not here, or the tables cannot be read.
     """
-    named = {places[0].told: places for places in drawn.values()}
+    named = {f"{its[0].name}/{its[0].job.name}": its for its in drawn.values()}
     sources = {name: Source.of(name, root) for name in {run.dataset for run in drawn}}
     calls = {name: (places, sources[places[0].job.run.dataset]) for name, places in named.items()}
     by_experiment: dict[str, list[tuple[Place, Again]]] = {}

@@ -33,14 +33,9 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a trained run on its training, validation and test images.
 
-    Args:
-        run: the run.
-        raw: the folder of all datasets.
-        weights: the weights to evaluate, as safetensors.
-        epochs: the weights after each epoch, where they were kept.
-        measures: what to measure besides.
-        show: is given what pictures are made of: the data, the network after so many epochs (0 is
-            the untrained one), and the evaluated one's logits of the test images with their labels.
+    The weights are safetensors; ``epochs`` has those after each epoch, where they were kept.
+    ``show`` is given what pictures are made of: the data, the network after so many epochs (0 is
+    the untrained one), and the evaluated one's logits of the test images with their labels.
     """
     numerics.use_one_thread()
     data = subset_of(run, raw)

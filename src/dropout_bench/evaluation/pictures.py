@@ -23,25 +23,17 @@ def features(experiment: Experiment, drawn: Mapping[Job, Sequence[bytes]]) -> It
     for job, units in drawn.items():
         if job.run.seed == experiment.seeds[0]:
             for number, pixels in enumerate(units):
-                yield {
-                    **job.cell.row(),
-                    "kind": "feature",
-                    "number": number,
-                    "pixels": pixels.hex(),
-                }
+                about: Row = {"kind": "feature", "number": number, "pixels": pixels.hex()}
+                yield job.cell.row() | about
 
 
 def examples(experiment: Experiment, predicted: Mapping[Job, bytes], raw: Path) -> Iterator[Row]:
     """List the test images on which each cell differs most from the one without dropout.
 
     Those are the images that most seeds more get right with dropout than without, and the other
-    way round; of equals the first in the test set. ``predicted`` is the class that the runs of
-    the side that errs more take them for most often.
-
-    Args:
-        experiment: the experiment.
-        predicted: the predicted class of every test image, by run; empty where not asked for.
-        raw: the folder of all datasets.
+    way round; of equals the first in the test set. The column ``predicted`` is the class that the
+    runs of the side that errs more take them for most often; the argument has the class of every
+    test image, by run, or nothing where it was not asked for.
     """
     if not all(predicted.values()):
         return

@@ -3,7 +3,7 @@
 import itertools
 import pkgutil
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -50,6 +50,10 @@ _KNOWN: Mapping[str, tuple[str, Collection[str]]] = {
 """Fields that name things there are, in words, and these."""
 
 
+Value = TypeVar("Value")
+Axis = Annotated[tuple[Value, ...], Field(min_length=1), AfterValidator(unique)]
+
+
 def _list_of_widths(value: Any) -> Any:
     """Read ``[256, 128]``, one network, as a list of one; ``[[256, 128], [64]]`` as it is."""
     return [value] if isinstance(value, list) and value and isinstance(value[0], int) else value
@@ -72,29 +76,22 @@ class Experiment(Options):
     """mnist, fashion-mnist or digits"""
     classes: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=2)] = "all"
     """labels that are kept; their places in the list are the labels that the network sees"""
-    train_size: Annotated[
-        tuple[Literal["all"] | PositiveInt, ...],
-        BeforeValidator(_listed),
-        Field(min_length=1),
-        AfterValidator(unique),
-    ] = ("all",)
+    train_size: Annotated[Axis[Literal["all"] | PositiveInt], BeforeValidator(_listed)] = ("all",)
     """training images, those for validation included, stratified by class; a list is an axis"""
     validation: Rate = 0.0
     """fraction of them that is held out for validation, stratified by class"""
     normalise: Normalise = Normalise()
     """how pixels enter the network"""
     hidden: Annotated[
-        tuple[Annotated[tuple[PositiveInt, ...], Field(min_length=1)], ...],
+        Axis[Annotated[tuple[PositiveInt, ...], Field(min_length=1)]],
         BeforeValidator(_list_of_widths),
-        Field(min_length=1),
-        AfterValidator(unique),
     ]
     """units in each hidden layer; a list of such lists is an axis"""
-    variants: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(unique)]
+    variants: Axis[str]
     """modules of ``src/dropout_bench/models/variants``"""
-    dropout: Annotated[tuple[Rates, ...], Field(min_length=1), AfterValidator(unique)]
+    dropout: Axis[Rates]
     """rates of the hidden layers; 0.0 is no dropout, ``0.5/0.3`` a rate for each layer"""
-    input_dropout: Annotated[tuple[Rate, ...], Field(min_length=1), AfterValidator(unique)] = (0.0,)
+    input_dropout: Axis[Rate] = (0.0,)
     """rates of the pixels"""
     combinations: dict[OptionsName, Options] = Field(alias="with", default_factory=dict)
     """named combinations of the options below; each is an axis's value"""
@@ -106,7 +103,7 @@ class Experiment(Options):
     """images per optimiser step"""
     epochs: PositiveInt
     """passes over the training images"""
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)]
+    seeds: Axis[Seed]
     """one run of each cell for each seed; runs of a seed share split, weights and order"""
     measures: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
     """modules of ``src/dropout_bench/quantities/measured``, and the pictures features, examples"""
@@ -188,12 +185,10 @@ class Experiment(Options):
 
     def _options(self) -> dict[str, Options]:
         """Return each combination of options: its own, over those of the experiment."""
-        common = chosen(self)
-        if not self.combinations:
-            return {"": Options.model_validate(common)}
+        common, combinations = chosen(self), self.combinations or {"": Options()}
         return {
             name: Options.model_validate(common | options.model_dump(exclude_unset=True))
-            for name, options in self.combinations.items()
+            for name, options in combinations.items()
         }
 
     @property
@@ -226,39 +221,31 @@ class Experiment(Options):
             per_layer = rates * len(hidden) if len(rates) == 1 else rates
             if not any((*per_layer, input_dropout)):
                 variant = counterpart(variant) or variant
-            cells[self._cell(variant, per_layer, input_dropout, hidden, size, options)] = None
+            cell = Cell(
+                label="",
+                variant=variant,
+                dropout=per_layer,
+                input_dropout=input_dropout,
+                hidden=hidden,
+                train_size=size,
+                options=options,
+            )
+            cells[cell.model_copy(update={"label": self._label(cell)})] = None
         return list(cells)
 
-    def _cell(
-        self,
-        variant: str,
-        dropout: tuple[float, ...],
-        input_dropout: float,
-        hidden: tuple[int, ...],
-        train_size: int,
-        options: str,
-    ) -> Cell:
-        label = variant
-        if input_dropout:
-            label += f" input {input_dropout}"
-        if any(dropout):
-            label += f" {rates_text(dropout)}"
-        parts = [label]
+    def _label(self, cell: Cell) -> str:
+        label = cell.variant
+        if cell.input_dropout:
+            label += f" input {cell.input_dropout}"
+        if any(cell.dropout):
+            label += f" {rates_text(cell.dropout)}"
         if len(self.hidden) > 1:
-            parts.append(widths_text(hidden))
+            label += f", {widths_text(cell.hidden)}"
         if len(self.train_size) > 1:
-            parts.append(f"{train_size} images")
+            label += f", {cell.train_size} images"
         if self.combinations:
-            parts.append(options)
-        return Cell(
-            label=", ".join(parts),
-            variant=variant,
-            dropout=dropout,
-            input_dropout=input_dropout,
-            hidden=hidden,
-            train_size=train_size,
-            options=options,
-        )
+            label += f", {cell.options}"
+        return label
 
     def without_dropout(self, cell: Cell) -> Cell | None:
         """Return the cell that differs in having no dropout; None where there is none."""

@@ -20,17 +20,14 @@ from dropout_bench.tables.schema import TABLES, TEXTS, schemas
 
 @dataclass(frozen=True)
 class Results:
-    """The tables of one experiment.
+    """The tables of one experiment, and what they were computed with.
 
     Attributes:
-        name: the experiment's name.
-        experiment: its section of ``params.yaml``.
         runs: a row a run.
         curves: a row a run and epoch.
         measures: a row a run, metric and place; see :mod:`dropout_bench.quantities.measured`.
         confusion: a row a cell, true class and predicted class.
         pictures: a row a picture; see :mod:`dropout_bench.evaluation.pictures`.
-        versions: what it was computed with.
         timings: a row a run: how long its training took; no part of the results.
     """
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import pandera.pandas as pa
 
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.run import Cell
 from dropout_bench.quantities.derived.columns import CALIBRATION, CURVES
 from dropout_bench.quantities.quantity import Quantity
 
@@ -27,13 +26,9 @@ KEYS = {
 
 _LARGEST = sys.float_info.max
 _MOST = {"test/ece": 1.0, "test/brier": 2.0}
-_CELL = {
-    name: about["type"]
-    for name, about in Cell.model_json_schema(mode="serialization")["properties"].items()
-    if name != "label"
-}
-_OWN_TEXTS = ("experiment", "dataset", "key", "weights", "metric", "kind", "pixels")
-TEXTS = dict.fromkeys([*(n for n, t in _CELL.items() if t == "string"), *_OWN_TEXTS], str)
+_OF_CELL = ("variant", "dropout", "hidden", "options")
+_OTHERS = ("experiment", "dataset", "key", "weights", "metric", "kind", "pixels")
+TEXTS = dict.fromkeys((*_OF_CELL, *_OTHERS), str)
 """Columns that are texts, also where they look like numbers."""
 
 
@@ -54,8 +49,8 @@ def _count(low: float = 0, high: float = 2**53, missing: bool = False) -> pa.Col
 
 def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
     """Return what each table of an experiment must be like."""
-    kinds = {"string": _text(), "number": _number(), "integer": _count()}
-    cell = {name: kinds[_CELL[name]] for name in experiment.cells()[0].row()}
+    kinds = {str: _text(), float: _number(), int: _count()}
+    cell = {name: kinds[type(value)] for name, value in experiment.cells()[0].row().items()}
     run = {"experiment": _text(), "dataset": _text(), **cell, "seed": _count()}
     labels = experiment.resolved_classes
     label, label_if_any = (_count(min(labels), max(labels), missing) for missing in (False, True))

@@ -17,15 +17,7 @@ Row = dict[str, str | float]
 
 
 class Told(NamedTuple):
-    """All that the tables tell of a run.
-
-    Attributes:
-        job: the run and its place in the experiment.
-        key: its key.
-        weights: digest of the weights that are evaluated.
-        curves: its figures by epoch, from 1.
-        evaluation: its figures on all splits.
-    """
+    """All that the tables tell of a run: the evaluated weights by their digest, curves by epoch."""
 
     job: Job
     key: str

@@ -56,11 +56,8 @@ Figures = dict[str, float]
 class Shown(NamedTuple):
     """What is shown of an experiment.
 
-    Attributes:
-        experiment: the experiment.
-        results: its tables; None if it has none.
-        pictures: the folder of its evaluations, which need not be there.
-        live: the folder of its training's curves; None if it has tables of that.
+    Its tables, if it has them; the folder of its evaluations, which need not be there; and that of
+    its training's curves, unless it has tables of that.
     """
 
     experiment: Experiment
@@ -129,13 +126,7 @@ def _write(folder: Path, events: Iterable[Event], more: bytes = b"") -> None:
 
 
 class _Draw(NamedTuple):
-    """The figures of a run, or means over runs.
-
-    Attributes:
-        curves: figures by tag, by epoch.
-        test: test figures, by tag.
-        epoch: the one whose weights they are of.
-    """
+    """The figures of a run, or means over runs: by epoch, and the test figures at an epoch."""
 
     curves: dict[int, Figures]
     test: Figures

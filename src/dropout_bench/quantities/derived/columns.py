@@ -7,19 +7,14 @@ from dropout_bench.quantities.quantity import Asked, Quantity, Values, derived
 _SPLITS: dict[Literal["train", "val", "test"], str] = {
     "train": "training", "val": "validation", "test": "test",
 }  # fmt: skip
+_UNITS: dict[str, Literal["nats", "fraction"]] = {"loss": "nats", "accuracy": "fraction"}
 CURVES = tuple(
-    entry
-    for split, word in _SPLITS.items()
-    for entry in (
-        Quantity(
-            f"{split}/loss", f"{word} loss", "nats", epoch=True, split=split,
-            higher_is_better=False,
-        ),
-        Quantity(
-            f"{split}/accuracy", f"{word} accuracy", "fraction", epoch=True, split=split,
-            higher_is_better=True,
-        ),
+    Quantity(
+        f"{split}/{name}", f"{word} {name}", unit, epoch=True, split=split,
+        higher_is_better=name == "accuracy",
     )
+    for split, word in _SPLITS.items()
+    for name, unit in _UNITS.items()
 )  # fmt: skip
 CALIBRATION = (
     Quantity("test/ece", "calibration error", split="test", higher_is_better=False),
