@@ -3,7 +3,7 @@
 import itertools
 import pkgutil
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -50,10 +50,6 @@ _KNOWN: Mapping[str, tuple[str, Collection[str]]] = {
 """Fields that name things there are, in words, and these."""
 
 
-Value = TypeVar("Value")
-Axis = Annotated[tuple[Value, ...], Field(min_length=1), AfterValidator(unique)]
-
-
 def _list_of_widths(value: Any) -> Any:
     """Read ``[256, 128]``, one network, as a list of one; ``[[256, 128], [64]]`` as it is."""
     return [value] if isinstance(value, list) and value and isinstance(value[0], int) else value
@@ -76,22 +72,29 @@ class Experiment(Options):
     """mnist, fashion-mnist or digits"""
     classes: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=2)] = "all"
     """labels that are kept; their places in the list are the labels that the network sees"""
-    train_size: Annotated[Axis[Literal["all"] | PositiveInt], BeforeValidator(_listed)] = ("all",)
+    train_size: Annotated[
+        tuple[Literal["all"] | PositiveInt, ...],
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        AfterValidator(unique),
+    ] = ("all",)
     """training images, those for validation included, stratified by class; a list is an axis"""
     validation: Rate = 0.0
     """fraction of them that is held out for validation, stratified by class"""
     normalise: Normalise = Normalise()
     """how pixels enter the network"""
     hidden: Annotated[
-        Axis[Annotated[tuple[PositiveInt, ...], Field(min_length=1)]],
+        tuple[Annotated[tuple[PositiveInt, ...], Field(min_length=1)], ...],
         BeforeValidator(_list_of_widths),
+        Field(min_length=1),
+        AfterValidator(unique),
     ]
     """units in each hidden layer; a list of such lists is an axis"""
-    variants: Axis[str]
+    variants: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(unique)]
     """modules of ``src/dropout_bench/models/variants``"""
-    dropout: Axis[Rates]
+    dropout: Annotated[tuple[Rates, ...], Field(min_length=1), AfterValidator(unique)]
     """rates of the hidden layers; 0.0 is no dropout, ``0.5/0.3`` a rate for each layer"""
-    input_dropout: Axis[Rate] = (0.0,)
+    input_dropout: Annotated[tuple[Rate, ...], Field(min_length=1), AfterValidator(unique)] = (0.0,)
     """rates of the pixels"""
     combinations: dict[OptionsName, Options] = Field(alias="with", default_factory=dict)
     """named combinations of the options below; each is an axis's value"""
@@ -103,7 +106,7 @@ class Experiment(Options):
     """images per optimiser step"""
     epochs: PositiveInt
     """passes over the training images"""
-    seeds: Axis[Seed]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)]
     """one run of each cell for each seed; runs of a seed share split, weights and order"""
     measures: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
     """modules of ``src/dropout_bench/quantities/measured``, and the pictures features, examples"""
