@@ -1,13 +1,13 @@
 """The runs that TensorBoard opens on: draws of an arm, and the mean over them."""
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple, Self
 
+import pandas as pd
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.custom_scalar.layout_pb2 import (
@@ -49,8 +49,6 @@ METRICS = tuple(
     f"{split}/{it}" for split in ("test", "val", "train") for it in ("accuracy", "loss")
 )
 """The figures of the tab HPARAMS, which opens on the first five of them."""
-
-Figures = dict[str, float]
 
 
 class Shown(NamedTuple):
@@ -128,8 +126,8 @@ def _write(folder: Path, events: Iterable[Event], more: bytes = b"") -> None:
 class _Draw(NamedTuple):
     """The figures of a run, or means over runs: by epoch, and the test figures at an epoch."""
 
-    curves: dict[int, Figures]
-    test: Figures
+    curves: pd.DataFrame
+    test: pd.Series
     epoch: int
 
     @classmethod
@@ -139,20 +137,17 @@ class _Draw(NamedTuple):
         Where they were stopped, or are best, at different epochs, the test figures stand at the
         mean of these, rounded.
         """
-        epochs = sorted(set.intersection(*(set(draw.curves) for draw in draws)))
-        curves = {epoch: _means([draw.curves[epoch] for draw in draws]) for epoch in epochs}
-        epoch = round(fmean(draw.epoch for draw in draws))
-        return cls(curves, _means([draw.test for draw in draws]), epoch)
+        by_epoch = pd.concat([draw.curves for draw in draws]).groupby("epoch")
+        curves = by_epoch.mean()[by_epoch.size() == len(draws)]
+        test = pd.concat([draw.test for draw in draws], axis=1).mean(axis=1)
+        return cls(curves, test, round(fmean(draw.epoch for draw in draws)))
 
     def events(self) -> list[Event]:
         """Return all figures, epoch by epoch."""
-        figures = self.curves | {self.epoch: self.curves.get(self.epoch, {}) | self.test}
+        figures: dict[Any, Any] = self.curves.to_dict("index")
+        figures[self.epoch] = figures.get(self.epoch, {}) | self.test.to_dict()
         # A second an epoch: so the axis of relative times shows the epoch too.
         return [scalars(epoch, figures[epoch], float(epoch)) for epoch in sorted(figures)]
-
-
-def _means(figures: list[Figures]) -> Figures:
-    return {tag: fmean(of_draw[tag] for of_draw in figures) for tag in figures[0]}
 
 
 class _Arm(NamedTuple):
@@ -167,15 +162,14 @@ class _Arm(NamedTuple):
         results, cell = self.shown.results, self.jobs[0].cell
         if results is None:
             return {}
-        curves: dict[int, dict[int, Figures]] = {}
-        for row in results.of(cell, "curves").to_dict("records"):
-            curves.setdefault(row["seed"], {})[row["epoch"]] = _figures(row)
         best = self.shown.experiment.checkpoint == "best"
+        tests = results.of(cell, "runs").set_index("seed").filter(like="test/").dropna(axis=1)
         draws = {}
-        for row in results.of(cell, "runs").to_dict("records"):
-            curve = curves[row["seed"]]
-            epoch = min(curve, key=lambda e: curve[e]["val/loss"]) if best else max(curve)
-            draws[row["seed"]] = _Draw(curve, _figures(row, "test/"), epoch)
+        by_seed: Any = results.of(cell, "curves").groupby("seed")
+        for seed, rows in by_seed:
+            curves = rows.set_index("epoch").filter(like="/").dropna(axis=1)
+            epoch = curves["val/loss"].idxmin() if best else curves.index.max()
+            draws[seed] = _Draw(curves, tests.loc[seed], epoch)
         return draws
 
     def settings(self) -> dict[str, Any]:
@@ -208,15 +202,6 @@ class _Arm(NamedTuple):
         return " ".join([*parts, cell.options]).strip()
 
 
-def _figures(row: Mapping[Any, Any], split: str = "") -> Figures:
-    """Return the figures of a table's row, by tag, that it has."""
-    return {
-        tag: value
-        for tag, value in row.items()
-        if "/" in tag and tag.startswith(split) and not math.isnan(value)
-    }
-
-
 def _settings(arms: list[_Arm]) -> list[dict[str, float | str]]:
     """Return the settings of each arm, all numbers or all texts; first those that differ."""
     rows = [arm.settings() for arm in arms]
@@ -239,7 +224,7 @@ def _head(settings: list[dict[str, float | str]], means: list[_Draw]) -> Summary
 
     A figure that some arm lacks is none of them: its parallel coordinates would leave the arm out.
     """
-    tags = [{*mean.test, *itertools.chain(*mean.curves.values())} for mean in means]
+    tags = [{*mean.test.index, *mean.curves} for mean in means]
     values = {title: {setting[title] for setting in settings} for title in settings[0]}
     return hparams.hparams_config_pb(
         [hparams.HParam(t, hparams.Discrete(found), t[3:]) for t, found in values.items()],
