@@ -10,7 +10,7 @@ from typing import Any
 
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.catalogue.source import PACKAGE, digest_of, modules_in
-from dropout_bench.evaluation.stage import modules_for
+from dropout_bench.evaluation.stage import measuring
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.training.keys import facts_of, modules_of
@@ -38,7 +38,8 @@ def _train(experiment: Experiment) -> str:
 
 
 def _evaluate(experiment: Experiment) -> str:
-    return _digest([_train(experiment), digest_of(*modules_for(experiment))])
+    modules = measuring(experiment.measures)
+    return _digest([_train(experiment), digest_of("evaluation.stage", *modules)])
 
 
 def _digest(about: Any) -> str:

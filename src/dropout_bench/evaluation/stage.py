@@ -1,6 +1,7 @@
 """The stage ``evaluate``: all runs of an experiment, those in the store reused, and its tables."""
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -166,12 +167,10 @@ def _check_options(name: str, jobs: Sequence[Job], trained: Mapping[str, _Traine
 
     Such an option gives, at every seed, the weights of another arm that differs in nothing else.
     """
-    arms: dict[Cell, list[str]] = {}
-    for job in jobs:
-        arms.setdefault(job.cell, []).append(trained[job.name].digest)
     first: dict[tuple[object, ...], Cell] = {}
-    for cell, digests in arms.items():
+    for cell, arm in itertools.groupby(jobs, lambda job: job.cell):
         network = {**cell.row(), "options": ""}
+        digests = [trained[job.name].digest for job in arm]
         other = first.setdefault((*network.values(), *digests), cell)
         if other != cell:
             raise BenchError(
@@ -205,19 +204,15 @@ def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
     return curves
 
 
-def modules_for(experiment: Experiment) -> tuple[str, ...]:
-    """Name the modules that evaluate an experiment, besides those that they import."""
-    return ("evaluation.stage", *_measuring(experiment.measures))
-
-
-def _measuring(measures: Iterable[str]) -> list[str]:
+def measuring(measures: Iterable[str]) -> list[str]:
+    """Name the modules that measure what is asked for, besides those that they import."""
     files = (name.replace("-", "_") for name in measures if name not in PICTURES)
     return [f"quantities.measured.{file}" for file in files]
 
 
 def _kept_as(run: _Trained, measures: tuple[str, ...], illustrated: bool) -> dict[str, str]:
     """Name each file that is kept beside a run by what it depends on, besides the key's parts."""
-    about = {FIGURES: [digest_of("evaluation.metrics", *_measuring(measures)), measures, []]}
+    about = {FIGURES: [digest_of("evaluation.metrics", *measuring(measures)), measures, []]}
     if illustrated:
         libraries = [version("pillow"), version("tensorboard")]
         about[EVENTS] = [digest_of("evaluation.metrics", "tensorboard.pictures"), [], libraries]

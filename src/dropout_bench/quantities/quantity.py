@@ -113,8 +113,7 @@ def measured(*entries: Quantity) -> Callable[[Measure], Measure]:
     def enter(function: Measure) -> Measure:
         name = function.__module__.rpartition(".")[2].replace("_", "-")
         MEASURES[name] = function
-        for entry in entries:
-            _enter(replace(entry, measure=name), _measure_at)
+        derived(*(replace(entry, measure=name) for entry in entries))(_measure_at)
         return function
 
     return enter
@@ -125,17 +124,12 @@ def derived(*entries: Quantity) -> Callable[[Derive], Derive]:
 
     def enter(function: Derive) -> Derive:
         for entry in entries:
-            _enter(entry, function)
+            if entry.name in QUANTITIES:
+                raise ValueError(f"two quantities are called {entry.name}")
+            QUANTITIES[entry.name], READ[entry.name] = entry, function
         return function
 
     return enter
-
-
-def _enter(entry: Quantity, read: Derive) -> None:
-    if entry.name in QUANTITIES:
-        raise ValueError(f"two quantities are called {entry.name}")
-    QUANTITIES[entry.name] = entry
-    READ[entry.name] = read
 
 
 def _measure_at(asked: Asked) -> Values:

@@ -98,23 +98,18 @@ class RunStore:
         An entry that lacks one of the files ``needed`` does not count; one whose bytes do not
         have the checksums it was written with is removed.
         """
+        if (folder := self._place(key)) is None:
+            return None
         for _ in range(2):  # another process may put it in its place between two of our reads
             with contextlib.suppress(*_DAMAGED):
-                result = self._read(key)
-                return result if result and result.files.keys() >= {*needed} else None
+                if not folder.exists():
+                    return None
+                entry = json.loads((folder / _ENTRY).read_bytes())
+                files = _sound_files(folder, entry["files"])
+                device, seconds = str(entry["identity"]["device"]), float(entry["seconds"])
+                return RunResult(files, device, seconds) if files.keys() >= {*needed} else None
         self.drop(key)
         return None
-
-    def _read(self, key: str) -> RunResult | None:
-        folder = self._place(key)
-        if folder is None or not folder.exists():
-            return None
-        entry = json.loads((folder / _ENTRY).read_bytes())
-        return RunResult(
-            files=_sound_files(folder, entry["files"]),
-            seconds=float(entry["seconds"]),
-            device=str(entry["identity"]["device"]),
-        )
 
     def _place(self, key: str) -> Path | None:
         """Return the folder of a key; None for what is no key: it must not lead elsewhere."""
