@@ -296,7 +296,9 @@ def _compared(
         "pictures": set().union(*tables["pictures"]) if whole_experiment else set(),
     }
     for table, cells in whole.items():
-        wrong = [f"{' '.join(key)}: {told}" for key in cells for told in differences(table, key)]
+        wrong = [
+            f"{' '.join(key)}: {told}" for key in sorted(cells) for told in differences(table, key)
+        ]
         if cells and all(same.values()):
             told_of = "; ".join(wrong) or f"{len(cells)} of {len(experiment.cells())} cells"
             yield Finding("made again", f"{name}/{table}.csv", not wrong, told_of)

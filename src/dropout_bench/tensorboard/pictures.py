@@ -21,15 +21,10 @@ BINS = 100
 def events(data: Subset, networks: Mapping[int, MLP], logits: Tensor, labels: Tensor) -> bytes:
     """Write an event file; it has no times in it, so the same networks give the same bytes.
 
-    Args:
-        data: the run's data, training and test images open.
-        networks: the network after so many epochs, 0 the untrained one, in evaluation mode.
-        logits: of the test images, of the evaluated network.
-        labels: of the test images.
-
-    Returns:
-        Its bytes: by epoch, histograms of each hidden layer's weights and of its activations on
-        training images; after the last one, test images that are classified wrongly.
+    By epoch it has histograms of each hidden layer's weights and of its activations on training
+    images; after the last one, test images that are classified wrongly. ``networks`` are the
+    network after so many epochs, 0 the untrained one, in evaluation mode; ``logits`` are those of
+    the evaluated one, of the test images.
     """
     mistakes = _mistakes(data, max(networks), logits, labels)
     return records([FIRST, *_histograms(data, networks), *mistakes])
