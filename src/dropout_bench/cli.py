@@ -270,10 +270,11 @@ def compare(
 
     from dropout_bench.compare import compare as compared
     from dropout_bench.compare import read_state
-    from dropout_bench.report.render import comparison
+    from dropout_bench.report.render import layout
 
     root = project_root()
-    text = comparison(compared(read_state(root, before), read_state(root, after)))
+    it = compared(read_state(root, before), read_state(root, after))
+    text = layout("compare.md.jinja", it=it)
     if markdown:
         typer.echo(text, nl=False)
     else:

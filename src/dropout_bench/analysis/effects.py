@@ -1,13 +1,14 @@
 """What dropout changes in the cells of an experiment, and what it costs in time."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dropout_bench.analysis.claims import Published
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.params.run import Cell
+from dropout_bench.quantities.quantity import Values
 from dropout_bench.tables.read import Results
 
 
@@ -27,12 +28,12 @@ class Effect:
 
 def effects(results: Results, metric: str) -> list[Effect]:
     """Compare each cell with the same one without dropout, by seed, where there is one."""
-    return [
-        Effect(cell, metric, mean_interval(results.figures(cell, metric) - without))
-        for cell in results.experiment.cells()
-        if (base := results.experiment.without_dropout(cell)) is not None
-        for without in [results.figures(base, metric)]
-    ]
+    found = []
+    for cell in results.experiment.cells():
+        if base := results.experiment.without_dropout(cell):
+            differences = results.figures(cell, metric) - results.figures(base, metric)
+            found.append(Effect(cell, metric, mean_interval(differences)))
+    return found
 
 
 def accuracy_by_class(results: Results, cell: Cell) -> list[float]:
@@ -43,8 +44,7 @@ def accuracy_by_class(results: Results, cell: Cell) -> list[float]:
     return shares
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(NamedTuple):
     """How long the training of a cell took beside no dropout, and what was published.
 
     Attributes:
@@ -56,7 +56,7 @@ class Timing:
     """
 
     cell: Cell
-    per_epoch: Sequence[float]
+    per_epoch: Values
     ratio: Interval | None
     published: float | None
     published_ratio: float | None
@@ -70,18 +70,16 @@ def timings(results: Results, published: Published | None) -> list[Timing]:
         if figure.metric == "seconds" and figure.value
     }
 
-    def seconds(cell: Cell) -> list[float]:
+    def seconds(cell: Cell) -> Values:
         rows = results.of(cell, "timings")
-        values: list[float] = (rows["seconds"] / rows["epochs"]).tolist()
-        return values
+        return (rows["seconds"] / rows["epochs"]).to_numpy()
 
     found = []
     for cell in results.experiment.cells():
         base = results.experiment.without_dropout(cell)
         ratio = their_ratio = None
         if base is not None:
-            pairs = zip(seconds(cell), seconds(base), strict=True)
-            ratio = mean_interval([a / b for a, b in pairs])
+            ratio = mean_interval(seconds(cell) / seconds(base))
             if {cell.label, base.label} <= theirs.keys():
                 their_ratio = theirs[cell.label] / theirs[base.label]
         found.append(Timing(cell, seconds(cell), ratio, theirs.get(cell.label), their_ratio))

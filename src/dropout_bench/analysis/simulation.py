@@ -16,8 +16,6 @@ _CLAIM = Claim(source="nobody", says="a is higher than b", experiment="none", ch
 POWER_LEDGERS = 50
 """Simulated ledgers for each line of the report's table of power."""
 
-Correction = Callable[[Sequence[float]], list[float]]
-
 
 @dataclass(frozen=True)
 class Simulated:
@@ -43,7 +41,7 @@ def simulate(
     ledgers: int,
     seeds: int,
     level: float = 0.05,
-    correction: Correction = statistics.false_discovery_adjusted,
+    correction: Callable[[Sequence[float]], list[float]] = statistics.false_discovery_adjusted,
 ) -> Simulated:
     """Judge many ledgers of claims "higher", of normal differences with a standard deviation of 1.
 
@@ -61,13 +59,10 @@ def simulate(
     right = {1.0: Verdict.SUPPORTED, -1.0: Verdict.CONTRADICTED, 0.0: Verdict.INCONCLUSIVE}
     false, found = [], []
     for one in _measured(truth, ledgers, seeds):
-        measured = {name: (claim,) for name, claim in zip(claims, one, strict=True)}
-        entries = judged(claims, measured, level, correction)
-        correct = [
-            entry.verdict is right[float(np.sign(mean))]
-            for entry, mean in zip(entries, truth, strict=True)
-        ]
-        decided = [entry.verdict is not Verdict.INCONCLUSIVE for entry in entries]
+        measured = {name: (check,) for name, check in zip(claims, one, strict=True)}
+        verdicts = [entry.verdict for entry in judged(claims, measured, level, correction)]
+        correct = [v is right[np.sign(mean)] for v, mean in zip(verdicts, truth, strict=True)]
+        decided = [v is not Verdict.INCONCLUSIVE for v in verdicts]
         wrong = sum(d and not c for d, c in zip(decided, correct, strict=True))
         false.append(wrong / max(1, sum(decided)))
         found.append(sum(correct[:real]) / max(1, real))
@@ -83,45 +78,27 @@ def _measured(truth: tuple[float, ...], ledgers: int, seeds: int) -> list[list[M
     ]
 
 
-@dataclass(frozen=True)
-class Power:
-    """What a ledger of this size finds and gets wrong, by the size of the effects.
-
-    Attributes:
-        effect: size of the true effects, in standard deviations over seeds.
-        false: mean share of wrong verdicts.
-        found: share of the effects found, with the false discovery rate controlled.
-        found_by_holm: the same with Holm's correction.
-    """
-
-    effect: float
-    false: float
-    found: float
-    found_by_holm: float
-
-
-def powers(
-    claims: Claims,
-    entries: Sequence[LedgerEntry],
-    effects: Sequence[float] = (0.0, 0.5, 1.0, 1.5, 2.0),
-) -> list[Power]:
+def powers(claims: Claims, entries: Sequence[LedgerEntry]) -> list[tuple[Simulated, Simulated]]:
     """Simulate ledgers like this one: as many claims and seeds, half of the claims with an effect.
 
     Args:
         claims: ``claims.yaml``.
         entries: the ledger.
-        effects: sizes of the effects.
+
+    Returns:
+        By the size of the effects, what comes of it with the false discovery rate controlled, and
+        with Holm's correction.
     """
     if not entries:
         return []
     real = len(entries) // 2
     seeds = min(entry.seeds for entry in entries)
     rows = []
-    for effect in effects:
+    for effect in (0.0, 0.5, 1.0, 1.5, 2.0):
         kinds = (real, len(entries) - real) if effect else (0, len(entries))
         ours, holm = (
             simulate(effect, *kinds, POWER_LEDGERS, seeds, claims.level, correction)
             for correction in (statistics.false_discovery_adjusted, statistics.holm_adjusted)
         )
-        rows.append(Power(effect, ours.false, ours.found, holm.found))
+        rows.append((ours, holm))
     return rows
