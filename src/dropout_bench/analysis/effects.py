@@ -48,7 +48,6 @@ class Timing(NamedTuple):
     """How long the training of a cell took beside no dropout, and what was published.
 
     Attributes:
-        cell: the cell.
         per_epoch: seconds per epoch at each seed.
         ratio: ratio to no dropout, paired by seed.
         published: seconds of a whole training.
@@ -87,13 +86,7 @@ def timings(results: Results, published: Published | None) -> list[Timing]:
 
 
 class Cost(NamedTuple):
-    """Seconds of training that an experiment takes.
-
-    Attributes:
-        results: the experiment.
-        all: of all of its runs.
-        new: of those that no earlier experiment has.
-    """
+    """Seconds that the runs of an experiment take; new are those of no earlier experiment."""
 
     results: Results
     all: float

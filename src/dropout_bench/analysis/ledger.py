@@ -92,16 +92,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A line of the ledger.
-
-    Attributes:
-        name: the claim's name.
-        claim: the claim.
-        measured: its checks, measured.
-        p: the claim's p, two-sided.
-        corrected: p after the correction over the ledger.
-        verdict: the verdict.
-    """
+    """A line of the ledger: a claim, its p, two-sided, and that after the correction."""
 
     name: str
     claim: Claim
@@ -112,11 +103,7 @@ class LedgerEntry:
 
     @property
     def deciding(self) -> Measured:
-        """The check that decides: where one contradicts, the one that does so most clearly.
-
-        That is the one with the smallest p against the claim; else, the one with the largest p for
-        it.
-        """
+        """The check that decides: of those that contradict the smallest p, else the largest."""
         if self.verdict is Verdict.CONTRADICTED:
             against = [measured for measured in self.measured if measured.fails]
             return min(against, key=lambda measured: measured.against_it)
@@ -183,15 +170,14 @@ def of_difference(check: Check, values: Values) -> Measured:
 def of_differences(check: Check, samples: Sequence[Values]) -> list[Measured]:
     """Test many samples of equal size at once, each as :func:`of_difference` does."""
     intervals = statistics.bootstrap_intervals(samples)
-    return [_tested(check, *each) for each in zip(samples, intervals, strict=True)]
-
-
-def _tested(check: Check, values: Values, interval: Interval) -> Measured:
-    # For "equal", two one-sided tests (Schuirmann 1987): both bounds must be rejected.
-    sides = _seen(check, values)
-    for_it = max(statistics.sign_flip_p(side) for side in sides)
-    against_it = len(sides) * min(statistics.sign_flip_p(-side) for side in sides)
-    return Measured(check, values, interval, for_it, min(1.0, against_it))
+    measured = []
+    for values, interval in zip(samples, intervals, strict=True):
+        # For "equal", two one-sided tests (Schuirmann 1987): both bounds must be rejected.
+        sides = _seen(check, values)
+        for_it = max(statistics.sign_flip_p(side) for side in sides)
+        against_it = len(sides) * min(statistics.sign_flip_p(-side) for side in sides)
+        measured.append(Measured(check, values, interval, for_it, min(1.0, against_it)))
+    return measured
 
 
 def of_trend(check: Check, table: Values) -> Measured:
@@ -206,12 +192,7 @@ def of_trend(check: Check, table: Values) -> Measured:
 def ledger(
     claims: Mapping[str, Claim], level: float, results: Mapping[str, Results]
 ) -> list[LedgerEntry]:
-    """Give every claim its verdict.
-
-    Args:
-        claims: the claims by name.
-        level: level of the verdicts.
-        results: the tables by experiment.
+    """Give every claim its verdict, from the tables by experiment.
 
     Raises:
         BenchError: a claim asks for what its experiment does not have at every seed.

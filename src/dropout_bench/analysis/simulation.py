@@ -45,14 +45,8 @@ def simulate(
 ) -> Simulated:
     """Judge many ledgers of claims "higher", of normal differences with a standard deviation of 1.
 
-    Args:
-        effect: size of the real effects; half of them point the claim's way, half the other.
-        real: number of claims with an effect.
-        nothing: number of claims without any.
-        ledgers: number of ledgers.
-        seeds: seeds of each claim.
-        level: level of the verdicts.
-        correction: how p values are corrected over a ledger.
+    In each, ``real`` claims have an effect, half of them the claim's way and half the other, and
+    ``nothing`` have none.
     """
     truth = (effect,) * (real - real // 2) + (-effect,) * (real // 2) + (0.0,) * nothing
     claims = {f"claim{number}": _CLAIM for number in range(len(truth))}
@@ -80,10 +74,6 @@ def _measured(truth: tuple[float, ...], ledgers: int, seeds: int) -> list[list[M
 
 def powers(claims: Claims, entries: Sequence[LedgerEntry]) -> list[tuple[Simulated, Simulated]]:
     """Simulate ledgers like this one: as many claims and seeds, half of the claims with an effect.
-
-    Args:
-        claims: ``claims.yaml``.
-        entries: the ledger.
 
     Returns:
         By the size of the effects, what comes of it with the false discovery rate controlled, and

@@ -1,6 +1,5 @@
 """Render the report from the committed tables."""
 
-import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -74,11 +73,8 @@ def render(
     Args:
         experiments: the experiments to report, in order.
         claims: what the sources published.
-        reports: the folder of results and report.
+        reports: the folder of results and report, whose path is returned.
         left_out: claims that cannot be tested on these experiments, each with the reason.
-
-    Returns:
-        The report's path.
 
     Raises:
         BenchError: results are missing or are not those of the experiments.
@@ -129,20 +125,16 @@ def render(
     return path
 
 
-@functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 (Markdown, from our own tables)
-        loader=jinja2.PackageLoader("dropout_bench.report", "."),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["text"] = text
-    return environment
+_TEMPLATES = jinja2.Environment(  # noqa: S701 (Markdown, from our own tables)
+    loader=jinja2.PackageLoader("dropout_bench.report", "."),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 def layout(template: str, **values: object) -> str:
     """Lay values out as Markdown; the functions of :mod:`dropout_bench.report.text` write them."""
-    markdown = _environment().get_template(template).render(values)
+    markdown = _TEMPLATES.get_template(template).render(values, text=text)
     return re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n"

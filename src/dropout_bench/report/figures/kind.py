@@ -18,8 +18,6 @@ class Kind(NamedTuple):
     """A kind of figure.
 
     Attributes:
-        name: its name, of which the file is called.
-        draw: draws it.
         applies: whether an experiment has it.
         caption: what is to be said below it.
         place: figures stand in the report by place, then by name.
