@@ -16,7 +16,6 @@ from dropout_bench.analysis.claims import Claims, load_claims
 from dropout_bench.analysis.ledger import LedgerEntry, ledger
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
-from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, read_yaml
 from dropout_bench.params.run import Cell
 from dropout_bench.tables.read import Results, read_results
@@ -31,15 +30,12 @@ class State:
     Attributes:
         name: its revision, or ``workspace``.
         settings: every parameter and every value of ``claims.yaml``, by its place in the file.
-        experiments: the experiments of ``params.yaml``.
-        claims: ``claims.yaml``.
         results: the tables of each experiment that has those of its parameters.
         stale: what is wrong with the tables of the others, by experiment.
     """
 
     name: str
     settings: Mapping[str, Any]
-    experiments: Mapping[str, Experiment]
     claims: Claims
     results: Mapping[str, Results]
     stale: Mapping[str, str]
@@ -75,7 +71,7 @@ def read_state(root: Path, revision: str | None) -> State:
                 stale[experiment] = str(error).replace(f"{folder}/", "")
         flat = dict(_flat(params_show(Params.file, repo=str(root), rev=revision)))
         flat |= {f"claims.yaml: {k}": v for k, v in _flat(read_yaml(folder / "claims.yaml"))}
-    return State(name, flat, params.experiments, claims, results, stale)
+    return State(name, flat, claims, results, stale)
 
 
 @contextmanager

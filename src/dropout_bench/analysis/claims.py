@@ -167,11 +167,8 @@ def load_claims(
 ) -> Claims:
     """Read ``claims.yaml`` and check that all it names exists.
 
-    Args:
-        path: the file.
-        experiments: the experiments that it may name.
-        leave_out: is told of each claim that names something else, and the claim is left out:
-            for trials, whose parameters are not those that the claims were written for.
+    With ``leave_out``, which is told of it, a claim that names something else is left out: for
+    trials, whose parameters are not those that the claims were written for.
 
     Raises:
         BenchError: a key is misspelled, or, without ``leave_out``, an experiment, cell, epoch,

@@ -44,25 +44,16 @@ def accuracy_by_class(results: Results, cell: Cell) -> list[float]:
     return shares
 
 
-class Timing(NamedTuple):
-    """How long the training of a cell took beside no dropout, and what was published.
-
-    Attributes:
-        per_epoch: seconds per epoch at each seed.
-        ratio: ratio to no dropout, paired by seed.
-        published: seconds of a whole training.
-        published_ratio: ratio of these to those without dropout.
-    """
-
-    cell: Cell
-    per_epoch: Values
-    ratio: Interval | None
-    published: float | None
-    published_ratio: float | None
+Timing = tuple[Cell, Values, Interval | None, float | None, float | None]
 
 
 def timings(results: Results, published: Published | None) -> list[Timing]:
-    """Read the times of an experiment's runs."""
+    """Read the times of an experiment's runs, and those that a source published.
+
+    Returns:
+        Each cell with its seconds per epoch at each seed, the ratio of these to no dropout, paired
+        by seed, the published seconds of a whole training, and the ratio of those.
+    """
     theirs = {
         figure.cell: figure.value
         for figure in (published.figures if published else ())
@@ -73,15 +64,14 @@ def timings(results: Results, published: Published | None) -> list[Timing]:
         rows = results.of(cell, "timings")
         return (rows["seconds"] / rows["epochs"]).to_numpy()
 
-    found = []
+    found: list[Timing] = []
     for cell in results.experiment.cells():
-        base = results.experiment.without_dropout(cell)
         ratio = their_ratio = None
-        if base is not None:
+        if base := results.experiment.without_dropout(cell):
             ratio = mean_interval(seconds(cell) / seconds(base))
             if {cell.label, base.label} <= theirs.keys():
                 their_ratio = theirs[cell.label] / theirs[base.label]
-        found.append(Timing(cell, seconds(cell), ratio, theirs.get(cell.label), their_ratio))
+        found.append((cell, seconds(cell), ratio, theirs.get(cell.label), their_ratio))
     return found
 
 

@@ -92,7 +92,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A line of the ledger: a claim, its p, two-sided, and that after the correction."""
+    """A line of the ledger: a claim, its two-sided p, and that corrected over the ledger."""
 
     name: str
     claim: Claim
@@ -222,27 +222,18 @@ def judged(
         support = max(check.for_it for check in measured[name])
         contradict = len(measured[name]) * min(check.against_it for check in measured[name])
         p_values.append(min(1.0, 2 * min(support, contradict)))
-    return [
-        LedgerEntry(
-            name,
-            claim,
-            tuple(measured[name]),
-            p,
-            corrected,
-            _verdict(measured[name], corrected < level),
-        )
-        for (name, claim), p, corrected in zip(
-            claims.items(), p_values, correction(p_values), strict=True
-        )
-    ]
-
-
-def _verdict(checks: Sequence[Measured], significant: bool) -> Verdict:
-    if significant and all(check.holds for check in checks):
-        return Verdict.SUPPORTED
-    if significant and any(check.fails for check in checks):
-        return Verdict.CONTRADICTED
-    return Verdict.INCONCLUSIVE
+    entries = []
+    for (name, claim), p, corrected in zip(
+        claims.items(), p_values, correction(p_values), strict=True
+    ):
+        checks = tuple(measured[name])
+        verdict = Verdict.INCONCLUSIVE
+        if corrected < level and all(check.holds for check in checks):
+            verdict = Verdict.SUPPORTED
+        elif corrected < level and any(check.fails for check in checks):
+            verdict = Verdict.CONTRADICTED
+        entries.append(LedgerEntry(name, claim, checks, p, corrected, verdict))
+    return entries
 
 
 def decided_by_holm(entries: Sequence[LedgerEntry], level: float) -> int:

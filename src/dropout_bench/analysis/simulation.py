@@ -23,7 +23,6 @@ class Simulated:
 
     Attributes:
         effect: true effects, in standard deviations over seeds.
-        seeds: seeds of each claim.
         false: mean share of wrong verdicts among the verdicts that were not "inconclusive".
         found: mean share of the true effects that got their verdict: the power.
     """
@@ -45,21 +44,20 @@ def simulate(
 ) -> Simulated:
     """Judge many ledgers of claims "higher", of normal differences with a standard deviation of 1.
 
-    In each, ``real`` claims have an effect, half of them the claim's way and half the other, and
-    ``nothing`` have none.
+    In each, ``real`` claims have an effect above 0, half of them the claim's way and half the
+    other, and ``nothing`` have none.
     """
     truth = (effect,) * (real - real // 2) + (-effect,) * (real // 2) + (0.0,) * nothing
     claims = {f"claim{number}": _CLAIM for number in range(len(truth))}
-    right = {1.0: Verdict.SUPPORTED, -1.0: Verdict.CONTRADICTED, 0.0: Verdict.INCONCLUSIVE}
+    right = [Verdict.SUPPORTED] * (real - real // 2) + [Verdict.CONTRADICTED] * (real // 2)
     false, found = [], []
     for one in _measured(truth, ledgers, seeds):
         measured = {name: (check,) for name, check in zip(claims, one, strict=True)}
         verdicts = [entry.verdict for entry in judged(claims, measured, level, correction)]
-        correct = [v is right[np.sign(mean)] for v, mean in zip(verdicts, truth, strict=True)]
-        decided = [v is not Verdict.INCONCLUSIVE for v in verdicts]
-        wrong = sum(d and not c for d, c in zip(decided, correct, strict=True))
-        false.append(wrong / max(1, sum(decided)))
-        found.append(sum(correct[:real]) / max(1, real))
+        decided = len(verdicts) - verdicts.count(Verdict.INCONCLUSIVE)
+        correct = sum(v is r for v, r in zip(verdicts[:real], right, strict=True))
+        false.append((decided - correct) / max(1, decided))
+        found.append(correct / max(1, real))
     return Simulated(effect, seeds, float(np.mean(false)), float(np.mean(found)))
 
 

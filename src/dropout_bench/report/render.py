@@ -28,16 +28,7 @@ from dropout_bench.tables.read import Results, read_results
 
 
 class Section(NamedTuple):
-    """What the report shows of one experiment.
-
-    Attributes:
-        results: its tables.
-        title: its heading.
-        published: what a source published about it.
-        reproduced: the source's figures beside ours.
-        figures: its figures, by their files.
-        metrics: the losses and accuracies that the evaluated weights have.
-    """
+    """What the report shows of one experiment: figures by their files, metrics by their names."""
 
     results: Results
     title: str
@@ -68,13 +59,8 @@ def render(
     """Write ``report.md``, ``report.html`` and ``figures/`` from the tables in ``reports/results``.
 
     ``metrics.json`` counts the verdicts, for ``dvc metrics diff``. Whatever else is in the folder
-    is neither read nor changed.
-
-    Args:
-        experiments: the experiments to report, in order.
-        claims: what the sources published.
-        reports: the folder of results and report, whose path is returned.
-        left_out: claims that cannot be tested on these experiments, each with the reason.
+    is neither read nor changed. What is said of claims that were ``left_out`` stands in the
+    report, whose path is returned.
 
     Raises:
         BenchError: results are missing or are not those of the experiments.

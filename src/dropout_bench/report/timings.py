@@ -16,17 +16,9 @@ from dropout_bench.tables.read import read_results
 def report_timings(
     experiments: Mapping[str, Experiment], claims: Claims, reports: Path, times: Path
 ) -> Path:
-    """Write ``timings.md``, and a copy of the times that it is made of into ``timings/``.
+    """Write ``timings.md``, whose path is returned, and a copy of its times into ``timings/``.
 
-    Args:
-        experiments: the experiments of the report, in order.
-        claims: the claims about times, and what the sources published.
-        reports: the folder of results and report.
-        times: the folder that training writes its times to; an experiment that has none there
-            keeps those that the report has.
-
-    Returns:
-        The path of ``timings.md``.
+    An experiment that has no times in ``times``, which training writes to, keeps the report's.
 
     Raises:
         BenchError: there are no times at all, or some are not of the runs in the results.
