@@ -114,11 +114,9 @@ class Comparison:
     """What differs between two states.
 
     Attributes:
-        before: the one state.
-        after: the other.
         settings: parameters that differ: name and both values, None where it is not there.
-        added: cells with results that only the other has.
-        removed: cells with results that only the one has.
+        added: cells with results that only the state after has.
+        removed: cells with results that only the state before has.
         moved: cells of both whose figures differ: experiment, label, metric, number of seeds of
             both, and the difference, after less before, paired by seed.
         same: number of cells of both whose figures are the same, to the last digit.

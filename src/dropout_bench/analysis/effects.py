@@ -1,6 +1,5 @@
 """What dropout changes in the cells of an experiment, and what it costs in time."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,7 +22,7 @@ class Effect:
     @property
     def clear(self) -> bool:
         """Whether the interval leaves zero out."""
-        return 0.0 not in self.difference and not math.isnan(self.difference.low)
+        return self.difference.low > 0 or self.difference.high < 0
 
 
 def effects(results: Results, metric: str) -> list[Effect]:
