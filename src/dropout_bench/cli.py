@@ -342,7 +342,12 @@ def runs(
     root, params = _params()
     store = RunStore(default_store(root))
     entries = store.entries()
-    needs = needed_by(entries, params.all_experiments, _recorded_digests(root))
+    digests = {}
+    for name in DATASETS:
+        with contextlib.suppress(OSError):  # one that is here, as recorded: nothing is read again
+            sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
+            digests[name] = hashlib.sha256(sums.rstrip()).hexdigest()
+    needs = needed_by(entries, params.all_experiments, digests)
     table = Table("key", "needed by", "age", "size", box=None)
     for entry in entries:
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
@@ -358,16 +363,6 @@ def runs(
         f"{len(entries)} runs, {total} in {store.folder}; {len(idle)} of them, {freed}, needed by "
         f"no experiment{', removed' if prune else ': --prune removes them' if idle else ''}"
     )
-
-
-def _recorded_digests(root: Path) -> dict[str, str]:
-    """Return the digest of each dataset that is here, as recorded: nothing is read again."""
-    digests = {}
-    for name in DATASETS:
-        with contextlib.suppress(OSError):
-            sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
-            digests[name] = hashlib.sha256(sums.rstrip()).hexdigest()
-    return digests
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
