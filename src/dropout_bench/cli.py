@@ -23,7 +23,6 @@ from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
     from dropout_bench.analysis.claims import Claims
-    from dropout_bench.data.download import Source
 
 app = typer.Typer(
     name="dropout-bench",
@@ -36,39 +35,22 @@ app = typer.Typer(
 )
 
 
-def _experiments(incomplete: str) -> list[str]:
+def _experiments() -> list[str]:
     """Complete the name of an experiment, in a shell; outside a project there is none."""
-    try:
-        names = _params()[1].all_experiments
-    except BenchError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
+    with contextlib.suppress(BenchError):
+        return list(_params()[1].all_experiments)
+    return []
 
 
-def _suites(incomplete: str) -> list[str]:
-    try:
-        return [name for name in _params()[1].apart if name.startswith(incomplete)]
-    except BenchError:
-        return []
-
-
-def _datasets(incomplete: str) -> list[str]:
-    return [name for name in DATASETS if name.startswith(incomplete)]
+def _suites() -> list[str]:
+    with contextlib.suppress(BenchError):
+        return list(_params()[1].apart)
+    return []
 
 
 ExperimentName = Annotated[
     str,
-    typer.Argument(
-        help="Name of an experiment in params.yaml.",
-        show_default=False,
-        autocompletion=_experiments,
-    ),
-]
-SuiteName = Annotated[
-    str,
-    typer.Argument(
-        help="Name of a suite in params.yaml.", show_default=False, autocompletion=_suites
-    ),
+    typer.Argument(help="Name of an experiment in params.yaml.", autocompletion=_experiments),
 ]
 Scheduler = Annotated[
     str | None,
@@ -76,14 +58,10 @@ Scheduler = Annotated[
         envvar="DROPOUT_BENCH_SCHEDULER",
         help="Address of a running Dask scheduler, such as tcp://127.0.0.1:8786. "
         "Without it, workers are started on this machine.",
-        show_default=False,
     ),
 ]
 Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Local worker processes; one per core by default.", show_default=False
-    ),
+    int | None, typer.Option(min=1, help="Local worker processes; one per core by default.")
 ]
 
 
@@ -112,7 +90,7 @@ def download(
     datasets: Annotated[
         list[str],
         typer.Argument(
-            help=f"Any of: {', '.join(DATASETS)}.", show_default=False, autocompletion=_datasets
+            help=f"Any of: {', '.join(DATASETS)}.", autocompletion=lambda: list(DATASETS)
         ),
     ],
 ) -> None:
@@ -141,28 +119,18 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     root, params = _params()
     settings = params.experiment(experiment)
     _claims(root, params)  # one that cannot be tested is told before anything trains
-    source = _source(root, settings)
-    _train(root, experiment, settings, source, scheduler, workers)
-
-
-def _source(root: Path, experiment: Experiment) -> "Source":
-    from dropout_bench.data.download import Source
-
-    return Source.of(experiment.dataset, root)
+    _train(root, experiment, settings, scheduler, workers)
 
 
 def _train(
-    root: Path,
-    name: str,
-    experiment: Experiment,
-    source: "Source",
-    scheduler: str | None = None,
-    workers: int | None = None,
+    root: Path, name: str, experiment: Experiment, scheduler: str | None, workers: int | None
 ) -> None:
+    from dropout_bench.data.download import Source
     from dropout_bench.tensorboard.live import live_curves
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
+    source = Source.of(experiment.dataset, root)
     store = RunStore(default_store(root))
     times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
     write_timings(name, times, root / "timings")
@@ -176,15 +144,27 @@ def evaluate(
 
     This is the only command that reads the test set. Evaluations that the run store has are reused.
     """
+    root, params = _params()
+    settings = params.experiment(experiment)
+    _evaluate(root, experiment, settings, root / "reports", scheduler, workers)
+
+
+def _evaluate(
+    root: Path,
+    name: str,
+    experiment: Experiment,
+    reports: Path,
+    scheduler: str | None,
+    workers: int | None,
+) -> None:
+    from dropout_bench.data.download import Source
     from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.training.store import RunStore, default_store
 
-    root, params = _params()
-    settings = params.experiment(experiment)
-    source = _source(root, settings)
+    source = Source.of(experiment.dataset, root)
     store = RunStore(default_store(root))
-    results = root / "reports" / "results"
-    evaluate_experiment(experiment, settings, root, source, store, results, scheduler, workers)
+    results = reports / "results"
+    evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
 
 
 @app.command()
@@ -205,22 +185,17 @@ def report() -> None:
     claims, left_out = _claims(root, params)
     for told in left_out:
         typer.echo(f"left out in this trial: {told}")
-    claims = claims.about(params.experiments)
-    path = render(params.experiments, claims, root / "reports", left_out)
-    typer.echo(f"report: {path}")
+    about = claims.about(params.experiments)
+    typer.echo(f"report: {render(params.experiments, about, root / 'reports', left_out)}")
 
 
 def _claims(root: Path, params: Params) -> tuple["Claims", list[str]]:
-    """Read claims.yaml; in a trial, leave out what it cannot test, and say why."""
+    """Read claims.yaml; in a trial (dvc exp run) leave out what it cannot test, and say why."""
     from dropout_bench.analysis.claims import load_claims
 
     left_out: list[str] = []
-    # In `dvc exp run` the parameters are not those that the claims were written for.
-    trial = "DVC_EXP_BASELINE_REV" in os.environ
-    claims = load_claims(
-        root / "claims.yaml", params.all_experiments, left_out.append if trial else None
-    )
-    return claims, left_out
+    leave_out = left_out.append if "DVC_EXP_BASELINE_REV" in os.environ else None
+    return load_claims(root / "claims.yaml", params.all_experiments, leave_out), left_out
 
 
 @app.command()
@@ -236,22 +211,20 @@ def timings() -> None:
     root, params = _params()
     times = root / "timings"
     claims = load_claims(root / "claims.yaml", params.all_experiments)
-    pipeline, *apart = params.suites.values()
+    suites = list(params.suites.values())
     timed = [
         suite
-        for suite in (pipeline, *apart)
+        for suite in suites
         if any((times / f"{name}.csv").is_file() for name in suite.experiments)
     ]
-    for experiments, reports in timed or [pipeline]:
+    for experiments, reports in timed or suites[:1]:
         path = report_timings(experiments, claims.about(experiments), root / reports, times)
         typer.echo(f"times: {path}")
 
 
 @app.command()
 def compare(
-    before: Annotated[
-        str, typer.Argument(metavar="[REV]", help="A Git revision.", show_default=True)
-    ] = "HEAD",
+    before: Annotated[str, typer.Argument(metavar="[REV]", help="A Git revision.")] = "HEAD",
     after: Annotated[
         str | None,
         typer.Argument(metavar="[REV]", help="Another; without it, the files as they are now."),
@@ -270,10 +243,11 @@ def compare(
 
     from dropout_bench.compare import compare as compared
     from dropout_bench.compare import read_state
-    from dropout_bench.report.render import comparison
+    from dropout_bench.report.render import layout
 
     root = project_root()
-    text = comparison(compared(read_state(root, before), read_state(root, after)))
+    it = compared(read_state(root, before), read_state(root, after))
+    text = layout("compare.md.jinja", it=it)
     if markdown:
         typer.echo(text, nl=False)
     else:
@@ -286,10 +260,7 @@ def verify(
         int, typer.Option("--sample", min=0, help="Train so many runs again, and compare.")
     ] = 0,
     draw: Annotated[
-        int | None,
-        typer.Option(
-            "--draw", help="Seed that decides which; drawn if not given.", show_default=False
-        ),
+        int | None, typer.Option("--draw", help="Seed that decides which; drawn if not given.")
     ] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Train all runs again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
@@ -371,15 +342,18 @@ def runs(
     root, params = _params()
     store = RunStore(default_store(root))
     entries = store.entries()
-    needs = needed_by(entries, params.all_experiments, _recorded_digests(root))
+    digests = {}
+    for name in DATASETS:
+        with contextlib.suppress(OSError):  # one that is here, as recorded: nothing is read again
+            sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
+            digests[name] = hashlib.sha256(sums.rstrip()).hexdigest()
+    needs = needed_by(entries, params.all_experiments, digests)
     table = Table("key", "needed by", "age", "size", box=None)
     for entry in entries:
-        names = needs[entry.key]
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
-        needing = "\n".join(names) or f"none{entry.trouble}"
+        needing = "\n".join(needs[entry.key]) or f"none{entry.trouble}"
         table.add_row(entry.key, needing, age, decimal(entry.size))
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False).print(table)
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
     idle = [entry for entry in entries if not needs[entry.key]]
     for entry in idle if prune else []:
         store.drop(entry.key)
@@ -391,16 +365,6 @@ def runs(
     )
 
 
-def _recorded_digests(root: Path) -> dict[str, str]:
-    """Return the digest of each dataset that is here, as recorded: nothing is read again."""
-    digests = {}
-    for name in DATASETS:
-        with contextlib.suppress(OSError):
-            sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
-            digests[name] = hashlib.sha256(sums.rstrip()).hexdigest()
-    return digests
-
-
 @app.command(context_settings={"ignore_unknown_options": True})
 def tensorboard(
     words: Annotated[
@@ -408,7 +372,6 @@ def tensorboard(
         typer.Argument(
             metavar="[EXPERIMENT] [TENSORBOARD'S OWN OPTIONS]",
             help="An experiment in params.yaml; then, for example, --port 6007.",
-            show_default=False,
             autocompletion=_experiments,
         ),
     ] = None,
@@ -467,7 +430,14 @@ def tensorboard(
 
 
 @app.command("suite")
-def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = None) -> None:
+def run_suite(
+    name: Annotated[
+        str,
+        typer.Argument(help="Name of a suite in params.yaml.", autocompletion=_suites),
+    ],
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+) -> None:
     """Run a suite that is no part of the pipeline, from data to a report of its own.
 
     **demo** takes scikit-learn's 8×8 digits, which come with the package: 20 seconds. They are no
@@ -477,21 +447,16 @@ def run_suite(name: SuiteName, scheduler: Scheduler = None, workers: Workers = N
     """
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data.download import download as download_dataset
-    from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.report.render import render
-    from dropout_bench.training.store import RunStore, default_store
 
     root, params = _params()
     suite = params.suite(name)
-    reports = root / suite.reports
-    store = RunStore(default_store(root))
     claims = load_claims(root / "claims.yaml", params.all_experiments).about(suite.experiments)
+    reports = root / suite.reports
     for each, experiment in suite.experiments.items():
         download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
-        source = _source(root, experiment)
-        _train(root, each, experiment, source, scheduler, workers)
-        results = reports / "results"
-        evaluate_experiment(each, experiment, root, source, store, results, scheduler, workers)
+        _train(root, each, experiment, scheduler, workers)
+        _evaluate(root, each, experiment, reports, scheduler, workers)
     typer.echo(f"report: {render(suite.experiments, claims, reports)}")
 
 

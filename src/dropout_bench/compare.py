@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dvc.api import DVCFileSystem, params_show
 from dvc.exceptions import DvcException
@@ -16,13 +16,11 @@ from dropout_bench.analysis.claims import Claims, load_claims
 from dropout_bench.analysis.ledger import LedgerEntry, ledger
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
-from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, read_yaml
 from dropout_bench.params.run import Cell
 from dropout_bench.tables.read import Results, read_results
 
 METRICS = ("test/accuracy", "test/loss")
-WORKSPACE = "workspace"
 
 
 @dataclass(frozen=True)
@@ -32,15 +30,12 @@ class State:
     Attributes:
         name: its revision, or ``workspace``.
         settings: every parameter and every value of ``claims.yaml``, by its place in the file.
-        experiments: the experiments of ``params.yaml``.
-        claims: ``claims.yaml``.
         results: the tables of each experiment that has those of its parameters.
         stale: what is wrong with the tables of the others, by experiment.
     """
 
     name: str
     settings: Mapping[str, Any]
-    experiments: Mapping[str, Experiment]
     claims: Claims
     results: Mapping[str, Results]
     stale: Mapping[str, str]
@@ -57,7 +52,7 @@ def read_state(root: Path, revision: str | None) -> State:
     Raises:
         BenchError: there is no such revision, or it has no parameters that can be read.
     """
-    name = revision or WORKSPACE
+    name = revision or "workspace"
     with _files(root, revision) as folder:
         try:
             params = load_params(folder / Params.file)
@@ -76,7 +71,7 @@ def read_state(root: Path, revision: str | None) -> State:
                 stale[experiment] = str(error).replace(f"{folder}/", "")
         flat = dict(_flat(params_show(Params.file, repo=str(root), rev=revision)))
         flat |= {f"claims.yaml: {k}": v for k, v in _flat(read_yaml(folder / "claims.yaml"))}
-    return State(name, flat, params.experiments, claims, results, stale)
+    return State(name, flat, claims, results, stale)
 
 
 @contextmanager
@@ -114,64 +109,29 @@ def _flat(values: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         yield place, values
 
 
-class Setting(NamedTuple):
-    """A parameter that differs; None where it is not there."""
-
-    name: str
-    before: Any
-    after: Any
-
-
-class Moved(NamedTuple):
-    """A cell whose figures differ: after less before, paired by seed.
-
-    Attributes:
-        experiment: the experiment.
-        cell: the cell's label.
-        metric: the metric.
-        seeds: number of seeds that both states have.
-        difference: mean difference with its 95 % interval; with one seed the difference alone.
-    """
-
-    experiment: str
-    cell: str
-    metric: str
-    seeds: int
-    difference: Interval
-
-
-class Flipped(NamedTuple):
-    """A claim whose verdict differs; None where the claim is not there."""
-
-    claim: str
-    before: LedgerEntry | None
-    after: LedgerEntry | None
-
-
 @dataclass(frozen=True)
 class Comparison:
     """What differs between two states.
 
     Attributes:
-        before: the one state.
-        after: the other.
-        settings: parameters that differ.
-        added: cells with results that only the other has.
-        removed: cells with results that only the one has.
-        moved: cells of both whose figures differ.
+        settings: parameters that differ: name and both values, None where it is not there.
+        added: cells with results that only the state after has.
+        removed: cells with results that only the state before has.
+        moved: cells of both whose figures differ: experiment, label, metric, number of seeds of
+            both, and the difference, after less before, paired by seed.
         same: number of cells of both whose figures are the same, to the last digit.
-        flipped: claims whose verdicts differ.
+        flipped: claims whose verdicts differ: name and both entries, None where it is not there.
         kept: number of claims whose verdicts are the same.
     """
 
     before: State
     after: State
-    settings: list[Setting]
+    settings: list[tuple[str, Any, Any]]
     added: list[tuple[Results, Cell]]
     removed: list[tuple[Results, Cell]]
-    moved: list[Moved]
+    moved: list[tuple[str, str, str, int, Interval]]
     same: int
-    flipped: list[Flipped]
+    flipped: list[tuple[str, LedgerEntry | None, LedgerEntry | None]]
     kept: int
 
     @property
@@ -182,36 +142,34 @@ class Comparison:
 
 def compare(before: State, after: State) -> Comparison:
     """Compare two states: cells by their labels within an experiment, runs by their seeds."""
-    names = [*before.settings, *(name for name in after.settings if name not in before.settings)]
     settings = [
-        Setting(name, before.settings.get(name), after.settings.get(name))
-        for name in names
+        (name, before.settings.get(name), after.settings.get(name))
+        for name in dict.fromkeys([*before.settings, *after.settings])
         if before.settings.get(name) != after.settings.get(name)
     ]
-    moved: list[Moved] = []
+    moved = []
     same = 0
-    for name in before.results.keys() & after.results.keys():
+    for name in [name for name in after.results if name in before.results]:
         one, other = before.results[name], after.results[name]
-        labels = _labels(one).keys() & _labels(other).keys()
-        for label in (label for label in _labels(other) if label in labels):
+        cells = _labels(one)
+        for label in [label for label in _labels(other) if label in cells]:
             differences = _differences(one, other, label)
-            moved += differences
+            moved += [(name, label, *difference) for difference in differences]
             same += not differences
     old, new = before.verdicts(), after.verdicts()
-    claims = [*old, *(name for name in new if name not in old)]
+    claims = dict.fromkeys([*old, *new])
     flipped = [
-        Flipped(name, old.get(name), new.get(name))
+        (name, old.get(name), new.get(name))
         for name in claims
         if name not in old or name not in new or old[name].verdict != new[name].verdict
     ]
-    order = list(after.experiments)
     return Comparison(
         before,
         after,
         settings,
         added=_only(after, before),
         removed=_only(before, after),
-        moved=sorted(moved, key=lambda each: order.index(each.experiment)),
+        moved=moved,
         same=same,
         flipped=flipped,
         kept=len(claims) - len(flipped),
@@ -228,22 +186,20 @@ def _only(here: State, there: State) -> list[tuple[Results, Cell]]:
         # Where the other state has no results to compare with, nothing is known to be missing.
         if name not in there.stale:
             others = _labels(there.results[name]) if name in there.results else {}
-            mine = _labels(results).items()
-            found += [(results, cell) for label, cell in mine if label not in others]
+            found += [(results, c) for c in results.experiment.cells() if c.label not in others]
     return found
 
 
-def _differences(one: Results, other: Results, label: str) -> list[Moved]:
+def _differences(one: Results, other: Results, label: str) -> list[tuple[str, int, Interval]]:
     """Compare a cell's figures seed by seed; nothing is returned where all are the same."""
-    by_seed = [
+    before, after = (
         results.of(_labels(results)[label], "runs").set_index("seed")[list(METRICS)]
         for results in (one, other)
-    ]
-    differences = (by_seed[1] - by_seed[0]).dropna(how="all")
-    if not len(differences) or not differences.to_numpy().any():
+    )
+    differences = (after - before).dropna(how="all")
+    if not differences.to_numpy().any():
         return []
     return [
-        Moved(other.name, label, metric, len(values), mean_interval(values.tolist()))
-        for metric, values in differences.items()
-        for metric in [str(metric)]
+        (metric, len(differences), mean_interval(differences[metric].tolist()))
+        for metric in METRICS
     ]

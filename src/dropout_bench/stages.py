@@ -18,16 +18,17 @@ from dropout_bench.training.keys import facts_of, modules_of
 
 def code_digests(params: Params) -> dict[str, str | dict[str, str]]:
     """Digest the code of each stage, by experiment or dataset where it has several instances."""
-    experiments = params.experiments
     download = digest_of("data.download", "data.digits")
+    train = {name: _train(each) for name, each in params.experiments.items()}
     reports = digest_of(*modules_in("report"), *modules_in("quantities.derived"))
     templates = sorted((PACKAGE / "report").glob("*.jinja"))
     return {
-        "download": {
-            name: _digest([download, vars(dataset)]) for name, dataset in DATASETS.items()
+        "download": {name: _digest([download, vars(one)]) for name, one in DATASETS.items()},
+        "train": train,
+        "evaluate": {
+            name: _digest([train[name], digest_of("evaluation.stage", *measuring(each.measures))])
+            for name, each in params.experiments.items()
         },
-        "train": {name: _train(each) for name, each in experiments.items()},
-        "evaluate": {name: _evaluate(each) for name, each in experiments.items()},
         "report": _digest([reports, *(template.read_text() for template in templates)]),
     }
 
@@ -35,11 +36,6 @@ def code_digests(params: Params) -> dict[str, str | dict[str, str]]:
 def _train(experiment: Experiment) -> str:
     runs = {_digest([digest_of(*modules_of(run)), facts_of(run)]) for run in experiment.runs()}
     return _digest([digest_of("training.sweep"), *sorted(runs)])
-
-
-def _evaluate(experiment: Experiment) -> str:
-    modules = measuring(experiment.measures)
-    return _digest([_train(experiment), digest_of("evaluation.stage", *modules)])
 
 
 def _digest(about: Any) -> str:

@@ -152,13 +152,12 @@ class Claims(Strict):
 
     def about(self, experiments: Container[str]) -> Self:
         """Return those about some experiments."""
-        return self.model_copy(
-            update={
-                "published": {k: v for k, v in self.published.items() if k in experiments},
-                "claims": {k: v for k, v in self.claims.items() if v.experiment in experiments},
-                "timed": {k: v for k, v in self.timed.items() if v.experiment in experiments},
-            }
-        )
+        kept: dict[str, Any] = {
+            "published": {k: v for k, v in self.published.items() if k in experiments},
+            "claims": {k: v for k, v in self.claims.items() if v.experiment in experiments},
+            "timed": {k: v for k, v in self.timed.items() if v.experiment in experiments},
+        }
+        return self.model_copy(update=kept)
 
 
 def load_claims(
@@ -168,11 +167,8 @@ def load_claims(
 ) -> Claims:
     """Read ``claims.yaml`` and check that all it names exists.
 
-    Args:
-        path: the file.
-        experiments: the experiments that it may name.
-        leave_out: is told of each claim that names something else, and the claim is left out:
-            for trials, whose parameters are not those that the claims were written for.
+    With ``leave_out``, which is told of it, a claim that names something else is left out: for
+    trials, whose parameters are not those that the claims were written for.
 
     Raises:
         BenchError: a key is misspelled, or, without ``leave_out``, an experiment, cell, epoch,
@@ -209,8 +205,7 @@ def _check(
             for epoch, _ in figure.values():
                 _within(here, epoch, name, experiment)
                 if figure.metric != "seconds":
-                    entry = quantity(figure.metric)
-                    _trained_for(f"{here}.metric", entry, epoch, name, experiment)
+                    _trained_for(here, quantity(figure.metric), epoch, name, experiment)
         return
     for other in each.contradicts:
         _named(f"{place}.contradicts", "claim", other, claims.claims)
@@ -235,20 +230,21 @@ def _check(
                 f"{here}.metric: {entry.name} differs from one training to the next; "
                 "move the claim to timed"
             )
-        _trained_for(f"{here}.metric", entry, check.epoch, each.experiment, experiment)
+        _trained_for(here, entry, check.epoch, each.experiment, experiment)
 
 
 def _asked_rightly(here: str, check: Check, networks: Sequence[tuple[int, ...]]) -> Quantity:
     """Check that the quantity exists, and has the place and epoch that are asked for."""
     entry = _named(f"{here}.metric", "quantity", check.metric, QUANTITIES)
+    if check.at is None and entry.at:
+        raise BenchError(f"{here}.at: {entry.name} needs one: {entry.at}")
     for key, at in (("at", check.at), ("than_at", check.than_at)):
-        if at is not None and not entry.at:
+        if at is None:
+            continue
+        if not entry.at:
             raise BenchError(f"{here}.{key}: {entry.name} has no place; drop {key}")
-        if at is None and entry.at and key == "at":
-            raise BenchError(f"{here}.at: {entry.name} needs one: {entry.at}")
-        for hidden in networks if at is not None else ():
-            places = entry.places_in(hidden)
-            if places and not any(math.isclose(at or 0, place) for place in places):
+        for places in map(entry.places_in, networks):
+            if places and not any(math.isclose(at, place) for place in places):
                 listed = ", ".join(f"{place:g}" for place in places)
                 raise BenchError(f"{here}.{key}: no {entry.name} at {at:g}; possible: {listed}")
     if check.epoch is not None and not entry.epoch:
@@ -260,31 +256,28 @@ def _asked_rightly(here: str, check: Check, networks: Sequence[tuple[int, ...]])
 
 
 def _trained_for(
-    place: str, entry: Quantity, epoch: int | None, name: str, experiment: Experiment
+    here: str, entry: Quantity, epoch: int | None, name: str, experiment: Experiment
 ) -> None:
     """Check that the experiment measures a quantity, and say what to write in params.yaml."""
+    write = f"write in params.yaml, under {name}:"
+    curve = entry.least_epochs or epoch is not None
     if entry.measure and entry.measure not in experiment.measures:
         listed = ", ".join([*experiment.measures, entry.measure])
-        raise BenchError(
-            f"{place}: {name} does not measure {entry.name}; write in params.yaml, under {name}: "
-            f"measures: [{listed}]"
+        told = f"{name} does not measure {entry.name}; {write} measures: [{listed}]"
+    elif entry.split == "val" and not experiment.validation:
+        told = (
+            f"{entry.name} needs a validation split, and {name} has none; {write} validation: 0.1"
         )
-    if entry.split == "val" and not experiment.validation:
-        raise BenchError(
-            f"{place}: {entry.name} needs a validation split, and {name} has none; "
-            f"write in params.yaml, under {name}: validation: 0.1"
-        )
-    curve = entry.least_epochs or epoch is not None
-    if curve and entry.split == "test" and not experiment.keep_every_epoch:
-        raise BenchError(
-            f"{place}: {entry.name} by epoch needs the weights after each; "
-            f"write in params.yaml, under {name}: keep_every_epoch: true"
-        )
-    if experiment.epochs < entry.least_epochs:
-        raise BenchError(
-            f"{place}: {entry.name} needs {entry.least_epochs} epochs, and {name} trains for "
+    elif curve and entry.split == "test" and not experiment.keep_every_epoch:
+        told = f"{entry.name} by epoch needs the weights after each; {write} keep_every_epoch: true"
+    elif experiment.epochs < entry.least_epochs:
+        told = (
+            f"{entry.name} needs {entry.least_epochs} epochs, and {name} trains for "
             f"{experiment.epochs}; raise its epochs in params.yaml"
         )
+    else:
+        return
+    raise BenchError(f"{here}.metric: {told}")
 
 
 def _named(place: str, kind: str, name: str, known: Mapping[str, Thing]) -> Thing:
@@ -293,6 +286,6 @@ def _named(place: str, kind: str, name: str, known: Mapping[str, Thing]) -> Thin
     return known[name]
 
 
-def _within(place: str, epoch: int | None, name: str, experiment: Experiment) -> None:
+def _within(here: str, epoch: int | None, name: str, experiment: Experiment) -> None:
     if epoch is not None and epoch > experiment.epochs:
-        raise BenchError(f"{place}: epoch {epoch}, and {name} trains for {experiment.epochs}")
+        raise BenchError(f"{here}: epoch {epoch}, and {name} trains for {experiment.epochs}")

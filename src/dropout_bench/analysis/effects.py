@@ -1,13 +1,13 @@
 """What dropout changes in the cells of an experiment, and what it costs in time."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dropout_bench.analysis.claims import Published
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.params.run import Cell
+from dropout_bench.quantities.quantity import Values
 from dropout_bench.tables.read import Results
 
 
@@ -22,17 +22,17 @@ class Effect:
     @property
     def clear(self) -> bool:
         """Whether the interval leaves zero out."""
-        return 0.0 not in self.difference and not math.isnan(self.difference.low)
+        return self.difference.low > 0 or self.difference.high < 0
 
 
 def effects(results: Results, metric: str) -> list[Effect]:
     """Compare each cell with the same one without dropout, by seed, where there is one."""
-    return [
-        Effect(cell, metric, mean_interval(results.figures(cell, metric) - without))
-        for cell in results.experiment.cells()
-        if (base := results.experiment.without_dropout(cell)) is not None
-        for without in [results.figures(base, metric)]
-    ]
+    found = []
+    for cell in results.experiment.cells():
+        if base := results.experiment.without_dropout(cell):
+            differences = results.figures(cell, metric) - results.figures(base, metric)
+            found.append(Effect(cell, metric, mean_interval(differences)))
+    return found
 
 
 def accuracy_by_class(results: Results, cell: Cell) -> list[float]:
@@ -43,59 +43,39 @@ def accuracy_by_class(results: Results, cell: Cell) -> list[float]:
     return shares
 
 
-@dataclass(frozen=True)
-class Timing:
-    """How long the training of a cell took beside no dropout, and what was published.
-
-    Attributes:
-        cell: the cell.
-        per_epoch: seconds per epoch at each seed.
-        ratio: ratio to no dropout, paired by seed.
-        published: seconds of a whole training.
-        published_ratio: ratio of these to those without dropout.
-    """
-
-    cell: Cell
-    per_epoch: Sequence[float]
-    ratio: Interval | None
-    published: float | None
-    published_ratio: float | None
+Timing = tuple[Cell, Values, Interval | None, float | None, float | None]
 
 
 def timings(results: Results, published: Published | None) -> list[Timing]:
-    """Read the times of an experiment's runs."""
+    """Read the times of an experiment's runs, and those that a source published.
+
+    Returns:
+        Each cell with its seconds per epoch at each seed, the ratio of these to no dropout, paired
+        by seed, the published seconds of a whole training, and the ratio of those.
+    """
     theirs = {
         figure.cell: figure.value
         for figure in (published.figures if published else ())
         if figure.metric == "seconds" and figure.value
     }
 
-    def seconds(cell: Cell) -> list[float]:
+    def seconds(cell: Cell) -> Values:
         rows = results.of(cell, "timings")
-        values: list[float] = (rows["seconds"] / rows["epochs"]).tolist()
-        return values
+        return (rows["seconds"] / rows["epochs"]).to_numpy()
 
-    found = []
+    found: list[Timing] = []
     for cell in results.experiment.cells():
-        base = results.experiment.without_dropout(cell)
         ratio = their_ratio = None
-        if base is not None:
-            pairs = zip(seconds(cell), seconds(base), strict=True)
-            ratio = mean_interval([a / b for a, b in pairs])
+        if base := results.experiment.without_dropout(cell):
+            ratio = mean_interval(seconds(cell) / seconds(base))
             if {cell.label, base.label} <= theirs.keys():
                 their_ratio = theirs[cell.label] / theirs[base.label]
-        found.append(Timing(cell, seconds(cell), ratio, theirs.get(cell.label), their_ratio))
+        found.append((cell, seconds(cell), ratio, theirs.get(cell.label), their_ratio))
     return found
 
 
 class Cost(NamedTuple):
-    """Seconds of training that an experiment takes.
-
-    Attributes:
-        results: the experiment.
-        all: of all of its runs.
-        new: of those that no earlier experiment has.
-    """
+    """Seconds that the runs of an experiment take; new are those of no earlier experiment."""
 
     results: Results
     all: float

@@ -13,7 +13,6 @@ A claim with several checks is supported when all of them are, contradicted when
 two-sided, and these are corrected together by Benjamini and Hochberg's false discovery rate.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,78 +56,43 @@ class Measured:
     against_it: float
 
     @property
+    def seen(self) -> list[Interval]:
+        """The interval as seen from each of the claim's bounds: above 0 is the claim's side."""
+        return [
+            Interval(mean, *sorted(ends))
+            for mean, *ends in _seen(self.check, np.array(self.interval)).tolist()
+        ]
+
+    @property
     def holds(self) -> bool:
         """Whether the whole interval is on the claim's side."""
-        _, low, high = self.interval
-        margin = self.check.margin
-        match self.check.direction:
-            case "higher" | "rising":
-                return low > margin
-            case "lower" | "falling":
-                return high < -margin
-            case "equal":
-                return -margin < low and high < margin
+        return all(side.low > 0 for side in self.seen)
 
     @property
     def fails(self) -> bool:
         """Whether the whole interval is on the other side."""
-        _, low, high = self.interval
-        margin = self.check.margin
-        match self.check.direction:
-            case "higher" | "rising":
-                return high < margin
-            case "lower" | "falling":
-                return low > -margin
-            case "equal":
-                return low > margin or high < -margin
+        return any(side.high < 0 for side in self.seen)
+
+    @property
+    def nearest(self) -> Interval:
+        """The interval as seen from the nearest of the claim's bounds."""
+        return min(self.seen, key=lambda side: side.mean)
 
     @property
     def towards_the_claim(self) -> Interval:
-        """The interval as seen from the claim's bound, in standard deviations of the values.
-
-        Above 0 is the claim's side. For "equal" it is the nearer of the two bounds.
-        """
-        mean, low, high = self.interval
-        margin = self.check.margin
+        """The same in standard deviations of the values."""
         sd = float(self.values.std(ddof=1)) or 1.0
-        match self.check.direction:
-            case "higher" | "rising":
-                seen = (mean - margin, low - margin, high - margin)
-            case "lower" | "falling":
-                seen = (-margin - mean, -margin - high, -margin - low)
-            case "equal" if mean >= 0:
-                seen = (margin - mean, margin - high, margin - low)
-            case _:
-                seen = (margin + mean, margin + low, margin + high)
-        return Interval(*(value / sd for value in seen))
+        return Interval(*(value / sd for value in self.nearest))
 
     @property
     def seeds_needed(self) -> float:
         """How many seeds the observed spread and distance from the bound would need."""
-        mean = self.interval.mean
-        margin = self.check.margin
-        distance = {
-            "higher": abs(mean - margin),
-            "rising": abs(mean),
-            "lower": abs(mean + margin),
-            "falling": abs(mean),
-            "equal": abs(margin - abs(mean)),
-        }[self.check.direction]
-        return statistics.seeds_needed(self.values, distance)
+        return statistics.seeds_needed(self.values, abs(self.nearest.mean))
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A line of the ledger.
-
-    Attributes:
-        name: the claim's name.
-        claim: the claim.
-        measured: its checks, measured.
-        p: the claim's p, two-sided.
-        corrected: p after the correction over the ledger.
-        verdict: the verdict.
-    """
+    """A line of the ledger: a claim, its two-sided p, and that corrected over the ledger."""
 
     name: str
     claim: Claim
@@ -139,11 +103,7 @@ class LedgerEntry:
 
     @property
     def deciding(self) -> Measured:
-        """The check that decides: where one contradicts, the one that does so most clearly.
-
-        That is the one with the smallest p against the claim; else, the one with the largest p for
-        it.
-        """
+        """The check that decides: of those that contradict the smallest p, else the largest."""
         if self.verdict is Verdict.CONTRADICTED:
             against = [measured for measured in self.measured if measured.fails]
             return min(against, key=lambda measured: measured.against_it)
@@ -168,10 +128,8 @@ def measure(check: Check, results: Results) -> Measured:
     """
     cells = {cell.label: cell for cell in results.experiment.cells()}
     if isinstance(check.of, tuple):
-        table = np.column_stack(
-            [_values(check, cells[label], results, check.at) for label in check.of]
-        )
-        return of_trend(check, table)
+        columns = [_values(check, cells[label], results, check.at) for label in check.of]
+        return of_trend(check, np.column_stack(columns))
     values = _values(check, cells[check.of], results, check.at)
     if isinstance(check.than, float):
         values = values - check.than
@@ -193,6 +151,17 @@ def _values(check: Check, cell: Cell, results: Results, at: float | None) -> Val
     return values
 
 
+def _seen(check: Check, values: Values) -> Values:
+    """Return values as seen from each bound of a check, a row a bound."""
+    match check.direction:
+        case "higher" | "rising":
+            return np.stack([values - check.margin])
+        case "lower" | "falling":
+            return np.stack([-values - check.margin])
+        case "equal":
+            return np.stack([check.margin - values, check.margin + values])
+
+
 def of_difference(check: Check, values: Values) -> Measured:
     """Test paired differences, one a seed, against the check's direction and margin."""
     return of_differences(check, [values])[0]
@@ -201,44 +170,29 @@ def of_difference(check: Check, values: Values) -> Measured:
 def of_differences(check: Check, samples: Sequence[Values]) -> list[Measured]:
     """Test many samples of equal size at once, each as :func:`of_difference` does."""
     intervals = statistics.bootstrap_intervals(samples)
-    return [_tested(check, *each) for each in zip(samples, intervals, strict=True)]
-
-
-def _tested(check: Check, values: Values, interval: Interval) -> Measured:
-    margin = check.margin
-    above = statistics.sign_flip_p(values - margin)  # that the mean is above +margin
-    below = statistics.sign_flip_p(-(values - margin))
-    match check.direction:
-        case "higher":
-            return Measured(check, values, interval, above, below)
-        case "lower":
-            more = statistics.sign_flip_p(-values - margin)
-            return Measured(check, values, interval, more, statistics.sign_flip_p(values + margin))
-        case _:
-            # Two one-sided tests (Schuirmann 1987): both bounds must be rejected.
-            inside = max(below, statistics.sign_flip_p(values + margin))
-            outside = min(1.0, 2 * min(above, statistics.sign_flip_p(-values - margin)))
-            return Measured(check, values, interval, inside, outside)
+    measured = []
+    for values, interval in zip(samples, intervals, strict=True):
+        # For "equal", two one-sided tests (Schuirmann 1987): both bounds must be rejected.
+        sides = _seen(check, values)
+        for_it = max(statistics.sign_flip_p(side) for side in sides)
+        against_it = len(sides) * min(statistics.sign_flip_p(-side) for side in sides)
+        measured.append(Measured(check, values, interval, for_it, min(1.0, against_it)))
+    return measured
 
 
 def of_trend(check: Check, table: Values) -> Measured:
     """Test that figures, a row a seed, rise or fall along the columns."""
     slopes = statistics.rank_slope(table)
-    rising, falling = statistics.trend_p(table), statistics.trend_p(table[:, ::-1])
-    for_it, against_it = (rising, falling) if check.direction == "rising" else (falling, rising)
     interval = statistics.bootstrap_interval(slopes)
+    towards = table if check.direction == "rising" else table[:, ::-1]
+    for_it, against_it = statistics.trend_p(towards), statistics.trend_p(towards[:, ::-1])
     return Measured(check, slopes, interval, for_it, against_it)
 
 
 def ledger(
     claims: Mapping[str, Claim], level: float, results: Mapping[str, Results]
 ) -> list[LedgerEntry]:
-    """Give every claim its verdict.
-
-    Args:
-        claims: the claims by name.
-        level: level of the verdicts.
-        results: the tables by experiment.
+    """Give every claim its verdict, from the tables by experiment.
 
     Raises:
         BenchError: a claim asks for what its experiment does not have at every seed.
@@ -263,33 +217,23 @@ def judged(
     """Correct over all claims, and apply the rule."""
     if not claims:
         return []
-    p_values = {}
-    for name, checks in measured.items():
-        support = max(check.for_it for check in checks)
-        contradict = min(1.0, len(checks) * min(check.against_it for check in checks))
-        p_values[name] = min(1.0, 2 * min(support, contradict))
-    corrected = dict(zip(p_values, correction(list(p_values.values())), strict=True))
-    return [
-        LedgerEntry(
-            name,
-            claim,
-            tuple(measured[name]),
-            p_values[name],
-            corrected[name],
-            _verdict(measured[name], corrected[name], level),
-        )
-        for name, claim in claims.items()
-    ]
-
-
-def _verdict(checks: Sequence[Measured], corrected: float, level: float) -> Verdict:
-    if math.isnan(corrected) or corrected >= level:
-        return Verdict.INCONCLUSIVE
-    if all(check.holds for check in checks):
-        return Verdict.SUPPORTED
-    if any(check.fails for check in checks):
-        return Verdict.CONTRADICTED
-    return Verdict.INCONCLUSIVE
+    p_values = []
+    for name in claims:
+        support = max(check.for_it for check in measured[name])
+        contradict = len(measured[name]) * min(check.against_it for check in measured[name])
+        p_values.append(min(1.0, 2 * min(support, contradict)))
+    entries = []
+    for (name, claim), p, corrected in zip(
+        claims.items(), p_values, correction(p_values), strict=True
+    ):
+        checks = tuple(measured[name])
+        verdict = Verdict.INCONCLUSIVE
+        if corrected < level and all(check.holds for check in checks):
+            verdict = Verdict.SUPPORTED
+        elif corrected < level and any(check.fails for check in checks):
+            verdict = Verdict.CONTRADICTED
+        entries.append(LedgerEntry(name, claim, checks, p, corrected, verdict))
+    return entries
 
 
 def decided_by_holm(entries: Sequence[LedgerEntry], level: float) -> int:

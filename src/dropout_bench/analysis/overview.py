@@ -11,13 +11,10 @@ class Overview(NamedTuple):
     """The ledger as a whole.
 
     Attributes:
-        level: level of the verdicts.
-        by_verdict: the entries of each verdict.
         seeds: the fewest and the most seeds behind a claim.
         smallest_p: the smallest p of a two-sided sign-flip test: 2 · 2⁻ⁿ, where all are tried.
         first_step: what Holm's correction asks of the smallest p: level over number of claims.
-        decided: number of verdicts that are not inconclusive.
-        decided_by_holm: how many of them Holm's correction would leave.
+        decided_by_holm: how many of the decided ones Holm's correction would leave.
         opposed: pairs of claims that contradict each other, each pair once.
     """
 
@@ -36,16 +33,17 @@ def overview(entries: Sequence[LedgerEntry], level: float) -> Overview | None:
     if not entries:
         return None
     by_name = {entry.name: entry for entry in entries}
+    by_verdict = {verdict: [e for e in entries if e.verdict is verdict] for verdict in Verdict}
     named = {frozenset((e.name, other)): None for e in entries for other in e.claim.contradicts}
     counts = [entry.seeds for entry in entries]
     fewest = min(counts)
     return Overview(
         level,
-        {verdict: [e for e in entries if e.verdict is verdict] for verdict in Verdict},
+        by_verdict,
         (fewest, max(counts)),
         smallest_p=2 / (2**fewest if fewest <= EXACT_SEEDS else RESAMPLES + 1),
         first_step=level / len(entries),
-        decided=sum(entry.verdict is not Verdict.INCONCLUSIVE for entry in entries),
+        decided=len(entries) - len(by_verdict[Verdict.INCONCLUSIVE]),
         decided_by_holm=decided_by_holm(entries, level),
         opposed=[[by_name[n] for n in sorted(pair)] for pair in named if pair <= by_name.keys()],
     )

@@ -11,15 +11,11 @@ from dropout_bench.tables.read import Results
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A published figure beside ours.
+    """A published figure beside ours, at each seed.
 
     Attributes:
-        cell: the cell it is of.
-        metric: its metric.
         epoch: its epoch; None for a figure of the evaluated weights.
         of: which run of the source, if it shows several.
-        published: what was published.
-        values: ours, at each seed.
     """
 
     cell: Cell

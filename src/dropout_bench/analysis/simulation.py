@@ -16,8 +16,6 @@ _CLAIM = Claim(source="nobody", says="a is higher than b", experiment="none", ch
 POWER_LEDGERS = 50
 """Simulated ledgers for each line of the report's table of power."""
 
-Correction = Callable[[Sequence[float]], list[float]]
-
 
 @dataclass(frozen=True)
 class Simulated:
@@ -25,7 +23,6 @@ class Simulated:
 
     Attributes:
         effect: true effects, in standard deviations over seeds.
-        seeds: seeds of each claim.
         false: mean share of wrong verdicts among the verdicts that were not "inconclusive".
         found: mean share of the true effects that got their verdict: the power.
     """
@@ -43,34 +40,24 @@ def simulate(
     ledgers: int,
     seeds: int,
     level: float = 0.05,
-    correction: Correction = statistics.false_discovery_adjusted,
+    correction: Callable[[Sequence[float]], list[float]] = statistics.false_discovery_adjusted,
 ) -> Simulated:
     """Judge many ledgers of claims "higher", of normal differences with a standard deviation of 1.
 
-    Args:
-        effect: size of the real effects; half of them point the claim's way, half the other.
-        real: number of claims with an effect.
-        nothing: number of claims without any.
-        ledgers: number of ledgers.
-        seeds: seeds of each claim.
-        level: level of the verdicts.
-        correction: how p values are corrected over a ledger.
+    In each, ``real`` claims have an effect above 0, half of them the claim's way and half the
+    other, and ``nothing`` have none.
     """
     truth = (effect,) * (real - real // 2) + (-effect,) * (real // 2) + (0.0,) * nothing
     claims = {f"claim{number}": _CLAIM for number in range(len(truth))}
-    right = {1.0: Verdict.SUPPORTED, -1.0: Verdict.CONTRADICTED, 0.0: Verdict.INCONCLUSIVE}
+    right = [Verdict.SUPPORTED] * (real - real // 2) + [Verdict.CONTRADICTED] * (real // 2)
     false, found = [], []
     for one in _measured(truth, ledgers, seeds):
-        measured = {name: (claim,) for name, claim in zip(claims, one, strict=True)}
-        entries = judged(claims, measured, level, correction)
-        correct = [
-            entry.verdict is right[float(np.sign(mean))]
-            for entry, mean in zip(entries, truth, strict=True)
-        ]
-        decided = [entry.verdict is not Verdict.INCONCLUSIVE for entry in entries]
-        wrong = sum(d and not c for d, c in zip(decided, correct, strict=True))
-        false.append(wrong / max(1, sum(decided)))
-        found.append(sum(correct[:real]) / max(1, real))
+        measured = {name: (check,) for name, check in zip(claims, one, strict=True)}
+        verdicts = [entry.verdict for entry in judged(claims, measured, level, correction)]
+        decided = len(verdicts) - verdicts.count(Verdict.INCONCLUSIVE)
+        correct = sum(v is r for v, r in zip(verdicts[:real], right, strict=True))
+        false.append((decided - correct) / max(1, decided))
+        found.append(correct / max(1, real))
     return Simulated(effect, seeds, float(np.mean(false)), float(np.mean(found)))
 
 
@@ -83,45 +70,23 @@ def _measured(truth: tuple[float, ...], ledgers: int, seeds: int) -> list[list[M
     ]
 
 
-@dataclass(frozen=True)
-class Power:
-    """What a ledger of this size finds and gets wrong, by the size of the effects.
-
-    Attributes:
-        effect: size of the true effects, in standard deviations over seeds.
-        false: mean share of wrong verdicts.
-        found: share of the effects found, with the false discovery rate controlled.
-        found_by_holm: the same with Holm's correction.
-    """
-
-    effect: float
-    false: float
-    found: float
-    found_by_holm: float
-
-
-def powers(
-    claims: Claims,
-    entries: Sequence[LedgerEntry],
-    effects: Sequence[float] = (0.0, 0.5, 1.0, 1.5, 2.0),
-) -> list[Power]:
+def powers(claims: Claims, entries: Sequence[LedgerEntry]) -> list[tuple[Simulated, Simulated]]:
     """Simulate ledgers like this one: as many claims and seeds, half of the claims with an effect.
 
-    Args:
-        claims: ``claims.yaml``.
-        entries: the ledger.
-        effects: sizes of the effects.
+    Returns:
+        By the size of the effects, what comes of it with the false discovery rate controlled, and
+        with Holm's correction.
     """
     if not entries:
         return []
     real = len(entries) // 2
     seeds = min(entry.seeds for entry in entries)
     rows = []
-    for effect in effects:
+    for effect in (0.0, 0.5, 1.0, 1.5, 2.0):
         kinds = (real, len(entries) - real) if effect else (0, len(entries))
         ours, holm = (
             simulate(effect, *kinds, POWER_LEDGERS, seeds, claims.level, correction)
             for correction in (statistics.false_discovery_adjusted, statistics.holm_adjusted)
         )
-        rows.append(Power(effect, ours.false, ours.found, holm.found))
+        rows.append((ours, holm))
     return rows

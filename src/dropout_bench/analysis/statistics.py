@@ -48,20 +48,12 @@ def _interval(values: Sample, spread: float) -> Interval:
 
 
 def prediction_interval(values: Sample) -> Interval:
-    """Where one more run would fall: x̄ ± t₍ₙ₋₁₎ s √(1 + 1/n), for normal values.
-
-    Args:
-        values: a figure at each of n seeds.
-    """
+    """Where one more run would fall: x̄ ± t₍ₙ₋₁₎ s √(1 + 1/n), for normal values at n seeds."""
     return _interval(values, math.sqrt(1 + 1 / len(values)))
 
 
 def mean_interval(values: Sample) -> Interval:
-    """Where the mean over all seeds lies: x̄ ± t₍ₙ₋₁₎ s / √n, for normal values.
-
-    Args:
-        values: a figure, or a paired difference, at each of n seeds.
-    """
+    """Where the mean over all seeds lies: x̄ ± t₍ₙ₋₁₎ s / √n, for normal values at n of them."""
     return _interval(values, math.sqrt(1 / len(values)))
 
 
@@ -69,10 +61,6 @@ def bootstrap_interval(values: Sample, seed: int = 0) -> Interval:
     """Where the mean lies, for values of any distribution: bias-corrected and accelerated.
 
     Source: Efron 1987, *Better bootstrap confidence intervals*, JASA 82; by scipy.
-
-    Args:
-        values: a paired difference at each of n seeds.
-        seed: seed of the resampling.
     """
     return bootstrap_intervals([values], seed)[0]
 
@@ -99,17 +87,13 @@ def bootstrap_intervals(samples: Sequence[Sample], seed: int = 0) -> list[Interv
 
 
 def sign_flip_p(values: Sample, seed: int = 0) -> float:
-    """Return p of the one-sided sign-flip test that the mean is above 0.
+    """Return p of the one-sided sign-flip test that the mean of differences at n seeds is above 0.
 
     If the differences are symmetric about 0, each sign is as likely as the other: p is the share of
     sign patterns whose mean is at least the one observed. All 2ⁿ are tried up to 12 seeds, so p
     is exact and never below 2⁻ⁿ; above, sampled ones, and the observed one with them.
 
     Source: Fisher 1935, *The Design of Experiments*, section 21.
-
-    Args:
-        values: a paired difference at each of n seeds.
-        seed: seed of the sampled patterns.
 
     Raises:
         ValueError: a value is not finite.
@@ -142,12 +126,8 @@ def _all_signs(n: int) -> NDArray[np.float64]:
 def trend_p(table: Sample) -> float:
     """Return p of Page's test that values rise along the columns, one-sided.
 
-    Each row is a seed. The null: at each seed every order of the columns is as likely.
-
-    Source: Page 1963, *Ordered hypotheses for multiple treatments*, JASA 58; by scipy.
-
-    Args:
-        table: shape (seeds, columns), columns in the order in which values should rise.
+    The table's shape is (seeds, columns). The null: at each seed every order of the columns is as
+    likely. Source: Page 1963, *Ordered hypotheses for multiple treatments*, JASA 58; by scipy.
 
     Raises:
         ValueError: a value is not finite, or there are fewer than two seeds.
@@ -190,11 +170,8 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
 def seeds_needed(values: Sample, distance: float) -> float:
     """Return how many seeds would tell the mean from a bound, at the observed spread.
 
-    n = ((z₀.₉₇₅ + z₀.₈) s / d)²: the normal approximation at 5 %, two-sided, and a power of 80 %.
-
-    Args:
-        values: a paired difference at each seed.
-        distance: |mean − bound|, in the unit of the values; at 0 no number is enough.
+    n = ((z₀.₉₇₅ + z₀.₈) s / d)²: the normal approximation at 5 %, two-sided, and a power of 80 %,
+    with d the distance |mean − bound|; where it is 0 no number is enough.
     """
     if distance == 0:
         return math.inf

@@ -51,25 +51,27 @@ def options(those: Options) -> str:
     return ", ".join(f"{name} {value}" for name, value in chosen(those).items()) or "none"
 
 
+def _difference(metric: str) -> tuple[int, int, str]:
+    """Return the factor to the unit of a metric's differences, their decimals, and the unit."""
+    return (100, 2, " points") if metric.endswith("accuracy") else (1, 4, "")
+
+
 def change(metric: str, difference: Interval, seeds: int) -> str:
     """Write a difference of a metric, with its interval where there are seeds for one."""
-    points = metric.endswith("accuracy")
-    mean, low, high = (f"{100 * value:+.2f}" if points else f"{value:+.4f}" for value in difference)
+    scale, digits, unit = _difference(metric)
+    mean, low, high = (f"{scale * value:+.{digits}f}" for value in difference)
     interval = f" ({low} to {high})" if seeds > 1 else ""
-    return f"{mean}{interval}{' points' if points else ''}"
+    return f"{mean}{interval}{unit}"
 
 
 def sentence(effect: Effect) -> str:
     """Say what dropout changes in a metric."""
-    points = effect.metric.endswith("accuracy")
-    size, low, high = (
-        f"{100 * value:.2f}" if points else f"{value:.4f}"
-        for value in (abs(effect.difference.mean), *effect.difference[1:])
-    )
+    scale, digits, unit = _difference(effect.metric)
+    mean, low, high = (f"{scale * value:.{digits}f}" for value in effect.difference)
     name, label = effect.metric.replace("test/", "test "), effect.cell.label
     way = "higher" if effect.difference.mean > 0 else "lower"
     by = (
-        f"{way} by {size}{' points' if points else ''} "
+        f"{way} by {mean.removeprefix('-')}{unit} "
         f"(95 % interval of the paired difference {low} to {high})."
     )
     if effect.clear:
@@ -77,18 +79,13 @@ def sentence(effect: Effect) -> str:
     return f"Between {label} and no dropout the {name} shows no clear difference: it is {by}"
 
 
-def _unit(check: Check) -> tuple[str, float, int]:
-    """Return a check's unit, the factor to it, and its decimals."""
-    if check.direction in {"rising", "falling"}:
-        return " (Kendall's τ)", 1.0, 2
-    if quantity(check.metric).unit == "fraction":
-        return " points", 100.0, 2
-    return "", 1.0, 3
-
-
 def effect(measured: Measured) -> str:
     """Write what was measured for a check: a difference with its interval, in its unit."""
-    unit, scale, digits = _unit(measured.check)
+    unit, scale, digits = "", 1.0, 3
+    if measured.check.direction in {"rising", "falling"}:
+        unit, digits = " (Kendall's τ)", 2
+    elif quantity(measured.check.metric).unit == "fraction":
+        unit, scale, digits = " points", 100.0, 2
     mean, low, high = (scale * value for value in measured.interval)
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
 
@@ -100,12 +97,7 @@ def told(check: Check) -> str:
     what = f"{'gain in ' if check.gain else ''}{check.metric}{place}"
     if isinstance(check.of, tuple):
         return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}"
-    other = (
-        check.than
-        if check.than is not None
-        else f"at {check.than_at:g}"
-        if check.than_at is not None
-        else 0
-    )
+    other = f"at {check.than_at:g}" if check.than_at is not None else 0
     than = "to" if check.direction == "equal" else "than"
-    return f"{what}: {check.of} {check.direction} {than} {other}"
+    of = other if check.than is None else check.than
+    return f"{what}: {check.of} {check.direction} {than} {of}"

@@ -12,39 +12,28 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.report.render import layout
 from dropout_bench.tables.read import read_results
 
-TIMINGS = "timings"
-
 
 def report_timings(
     experiments: Mapping[str, Experiment], claims: Claims, reports: Path, times: Path
 ) -> Path:
-    """Write ``timings.md``, and a copy of the times that it is made of into ``timings/``.
+    """Write ``timings.md``, whose path is returned, and a copy of its times into ``timings/``.
 
-    Args:
-        experiments: the experiments of the report, in order.
-        claims: the claims about times, and what the sources published.
-        reports: the folder of results and report.
-        times: the folder that training writes its times to; an experiment that has none there
-            keeps those that the report has.
-
-    Returns:
-        The path of ``timings.md``.
+    An experiment that has no times in ``times``, which training writes to, keeps the report's.
 
     Raises:
         BenchError: there are no times at all, or some are not of the runs in the results.
     """
-    results = []
-    kept = reports / TIMINGS
+    kept = reports / "timings"
+    results = {}
     for name, experiment in experiments.items():
-        for folder in (times, kept):
-            if (folder / f"{name}.csv").is_file():
-                read = read_results(reports, name, experiment, folder)
-                if read.timings.empty:
+        for path in (times / f"{name}.csv", kept / f"{name}.csv"):
+            if path.is_file():
+                results[name] = read_results(reports, name, experiment, path.parent)
+                if results[name].timings.empty:
                     raise BenchError(
-                        f"{folder / name}.csv: times of other runs than the results have; "
+                        f"{path}: times of other runs than the results have; "
                         f"remove it, or run: dropout-bench train {name}"
                     )
-                results.append(read)
                 break
     if not results:
         raise BenchError(f"{times}: no times of {', '.join(experiments)}; run: dropout-bench train")
@@ -52,14 +41,13 @@ def report_timings(
     for name in experiments:
         if (times / f"{name}.csv").is_file():
             shutil.copy(times / f"{name}.csv", kept)
-    there = {each.name: each for each in results}
-    path = reports / f"{TIMINGS}.md"
     markdown = layout(
-        f"{path.name}.jinja",
-        timed=ledger(claims.about(there).timed, claims.level, there),
+        "timings.md.jinja",
+        timed=ledger(claims.about(results).timed, claims.level, results),
         sources=claims.sources,
-        costs=costs(results),
-        timings={name: timings(each, claims.published.get(name)) for name, each in there.items()},
+        costs=costs(results.values()),
+        timings={name: timings(it, claims.published.get(name)) for name, it in results.items()},
     )
+    path = reports / "timings.md"
     path.write_text(markdown, encoding="utf-8")
     return path

@@ -163,6 +163,7 @@ def _incomplete(
     # Bins of confidence that have no image have no figure.
     compared = measures[~measures["metric"].str.startswith("reliability/")]
     figures = _keys(compared, [*by_run, "metric", "at"])
+    # Every seed of a cell has the figures of the first one.
     first = {row for row in figures if row[-3] == experiment.seeds[0]}
     alike = {(*row[:-3], seed, *row[-2:]) for row in first for seed in experiment.seeds}
     asked = {*experiment.measures} - PICTURES

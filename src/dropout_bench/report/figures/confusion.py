@@ -1,7 +1,5 @@
 """What classes are taken for."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -14,7 +12,8 @@ def draw(results: Results, colours: Colours) -> Figure:
     """Draw what each class is taken for, in % of its test images."""
     cells = results.experiment.cells()
     labels = results.experiment.resolved_classes
-    side = 1.9 if len(labels) <= 4 else 3
+    few = len(labels) <= 4
+    side = 1.9 if few else 3
     figure, axes = panels(len(cells), side * len(cells), side + 1.1, sharey=True)
     for panel, cell in zip(axes, cells, strict=True):
         images = cell.rows_of(results.confusion).pivot_table(
@@ -23,12 +22,11 @@ def draw(results: Results, colours: Colours) -> Figure:
         shares = (100 * images.div(images.sum(axis=1), axis=0)).to_numpy()
         errors = np.where(np.eye(len(labels), dtype=bool), np.nan, shares)
         panel.imshow(errors, cmap="OrRd", vmin=0)
-        middle: dict[str, Any] = {"ha": "center", "va": "center"}
-        size = 8 if len(labels) <= 4 else 5
         for (true, taken), share in np.ndenumerate(shares):
             dark = true != taken and share > 0.6 * np.nanmax(errors)
-            colour = "white" if dark else "black"
-            panel.text(taken, true, f"{share:.1f}", fontsize=size, color=colour, **middle)
+            size, colour = 8 if few else 5, "white" if dark else "black"
+            told = f"{share:.1f}"
+            panel.text(taken, true, told, fontsize=size, color=colour, ha="center", va="center")
         names = [results.experiment.source.classes[label] for label in labels]
         panel.set_xticks(range(len(labels)), names, rotation=45 if max(map(len, names)) > 2 else 0)
         panel.set_yticks(range(len(labels)), names)

@@ -17,12 +17,8 @@ def draw(results: Results, colours: style.Colours) -> Figure:
     for panel, widths, depth in zip(axes, networks, of_depth, strict=True):
         cells = [cell for cell in results.experiment.cells() if cell.hidden == widths]
         for cell, look in colours.lines(cells):
-            look |= {
-                "marker": "o",
-                "ms": 3,
-                "label": style.label_without(cell, widths_text(widths)),
-            }
-            style.over_places(panel, results, cell, "gradients/norm", look)
+            look["label"] = style.label_without(cell, widths_text(widths))
+            style.over_places(panel, results, cell, "gradients/norm", look, marker="o", ms=3)
         title = depth if of_depth.count(depth) == 1 else f"hidden layers {widths_text(widths)}"
         panel.set(xlabel="hidden layer", title=title, yscale="log")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from dropout_bench.report import figures
 from dropout_bench.report.figures.style import STYLE, Colours
 from dropout_bench.tables.read import Results
 
@@ -18,8 +19,6 @@ class Kind(NamedTuple):
     """A kind of figure.
 
     Attributes:
-        name: its name, of which the file is called.
-        draw: draws it.
         applies: whether an experiment has it.
         caption: what is to be said below it.
         place: figures stand in the report by place, then by name.
@@ -45,11 +44,8 @@ def along_axis(results: Results) -> bool:
 @functools.cache
 def kinds() -> dict[str, Kind]:
     """Find the kinds, in their order."""
-    package = importlib.import_module(__package__)
-    modules = (
-        importlib.import_module(f"{__package__}.{module.name}")
-        for module in pkgutil.iter_modules(package.__path__)
-    )
+    names = [module.name for module in pkgutil.iter_modules(figures.__path__)]
+    modules = [importlib.import_module(f"{__package__}.{name}") for name in names]
     found: list[Kind] = [module.KIND for module in modules if hasattr(module, "KIND")]
     return {kind.name: kind for kind in sorted(found, key=lambda kind: (kind.place, kind.name))}
 

@@ -1,6 +1,6 @@
 """The ledger at a glance."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
@@ -14,18 +14,14 @@ COLOURS = {
 }
 
 
-def by_verdict(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
-    """Sort claims by verdict, then by name."""
-    return sorted(entries, key=lambda entry: (list(Verdict).index(entry.verdict), entry.name))
-
-
 def draw(entries: Sequence[LedgerEntry]) -> Figure:
     """Draw every claim's deciding check, in standard deviations over seeds, on the claim's side.
 
     What is drawn is the distance of the mean from the bound that the claim has to pass, divided by
     the standard deviation of the differences: right of 0 the claim holds.
     """
-    order = by_verdict(entries)
+    verdicts = list(Verdict)
+    order = sorted(entries, key=lambda entry: (verdicts.index(entry.verdict), entry.name))
     figure = Figure(figsize=(7, 0.6 + 0.2 * max(3, len(order))), layout="constrained")
     panel = figure.subplots()
     for place, entry in enumerate(order):

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from dropout_bench.analysis.statistics import mean_interval
 from dropout_bench.report.figures.kind import Kind, measures
-from dropout_bench.report.figures.style import AXES, Colours, legend, panels, with_bars
+from dropout_bench.report.figures.style import AXES, Colours, by_place, legend, panels, with_bars
 from dropout_bench.tables.read import Results
 
 
@@ -13,18 +13,14 @@ def draw(results: Results, colours: Colours) -> Figure:
     cells = [cell for cell in results.experiment.cells() if any(cell.dropout)]
     figure, axes = panels(2, 8, 3.2)
     for panel, metric in zip(axes, ("accuracy", "loss"), strict=True):
+        sign, shift = (-100, 100) if metric == "accuracy" else (1, 0)
         for cell, look in colours.lines(cells):
-            rows = results.of(cell, "measures")
-            rows = rows[rows["metric"] == f"masks/{metric}"]
-            sign, shift = (-100, 100) if metric == "accuracy" else (1, 0)
-            by_count = {
-                count: mean_interval((shift + sign * values).tolist())
-                for count, values in rows.groupby("at")["value"]
-            }
-            scaled = by_count.pop(0.0)
-            x, y, label = list(by_count), list(by_count.values()), cell.label
-            with_bars(panel, x, y, marker="o", **look, label=f"{label}, average over masks")
-            style = look | {"ls": "--", "lw": 1, "label": f"{label}, evaluation"}
+            values = by_place(results, cell, f"masks/{metric}")
+            intervals = {k: mean_interval(shift + sign * each) for k, each in values.items()}
+            scaled = intervals.pop(0.0)
+            style = look | {"marker": "o", "label": f"{cell.label}, average over masks"}
+            with_bars(panel, list(intervals), list(intervals.values()), **style)
+            style = look | {"ls": "--", "lw": 1, "label": f"{cell.label}, evaluation"}
             panel.axhline(scaled.mean, **style)
         panel.set_xscale("log")
         panel.set_xticks([1, 10, 100], ["1", "10", "100"])

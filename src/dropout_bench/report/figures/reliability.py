@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from dropout_bench.report.figures.kind import Kind, measures
-from dropout_bench.report.figures.style import Colours, legend, panels, percent, with_bars
+from dropout_bench.report.figures.style import Colours, by_place, legend, panels, percent, with_bars
 from dropout_bench.tables.read import Results
 
 
@@ -12,15 +12,14 @@ def draw(results: Results, colours: Colours) -> Figure:
     figure, axes = panels(2, 8, 3.4)
     axes[0].plot([0, 100], [0, 100], color="black", lw=0.8, ls="--", label="calibrated")
     for cell, look in colours.lines(results.experiment.cells()):
-        rows = results.of(cell, "measures")
-        by_bin = {}
-        for metric in ("confidence", "accuracy", "share"):
-            bins = rows[rows["metric"] == f"reliability/{metric}"].groupby("at")["value"]
-            by_bin[metric] = [percent(values.to_numpy()) for _, values in bins]
+        confidence, accuracy, share = (
+            [percent(values) for values in by_place(results, cell, name).values()]
+            for name in ("reliability/confidence", "reliability/accuracy", "reliability/share")
+        )
+        x = [interval.mean for interval in confidence]
         style = look | {"marker": "o", "label": cell.label}
-        confidence = [interval.mean for interval in by_bin["confidence"]]
-        with_bars(axes[0], confidence, by_bin["accuracy"], **style)
-        with_bars(axes[1], confidence, by_bin["share"], **style)
+        with_bars(axes[0], x, accuracy, **style)
+        with_bars(axes[1], x, share, **style)
     axes[0].set(xlabel="mean confidence (%)", ylabel="test accuracy (%)")
     axes[1].set(xlabel="mean confidence (%)", ylabel="test images (%)", yscale="log")
     legend(figure, 4, axes[0])

@@ -107,7 +107,7 @@ def with_bars(panel: Axes, x: Sequence[Any], intervals: Sequence[Interval], **st
 
 def percent(values: Values) -> Interval:
     """Return the interval of fractions, in %."""
-    return mean_interval((100 * values).tolist())
+    return mean_interval(100 * values)
 
 
 def error(results: Results, cell: Cell) -> Interval:
@@ -122,6 +122,13 @@ def gain(results: Results, cell: Cell) -> Interval | None:
     return percent(np.subtract(*(results.figures(c, "test/accuracy") for c in (cell, base))))
 
 
+def by_place(results: Results, cell: Cell, metric: str) -> dict[Any, Values]:
+    """Return a cell's values of a measure, one a seed, by their place."""
+    rows = results.of(cell, "measures")
+    places = rows[rows["metric"] == metric].groupby("at")["value"]
+    return {at: values.to_numpy() for at, values in places}
+
+
 def over_places(
     panel: Axes,
     results: Results,
@@ -132,11 +139,8 @@ def over_places(
     **style: Any,
 ) -> None:
     """Draw a measure over its places: mean over seeds, a band of the 95 % interval."""
-    rows = results.of(cell, "measures")
-    rows = rows[rows["metric"] == metric]
-    values = rows.pivot_table(index="at", columns="seed", values="value")
-    intervals = [mean_interval((scale * seeds).tolist()) for seeds in values.to_numpy()]
-    x = values.index.to_numpy(dtype=float)
+    by_at = by_place(results, cell, metric)
+    x, intervals = list(by_at), [mean_interval(scale * values) for values in by_at.values()]
     panel.plot(x, [i.mean for i in intervals], **{"label": cell.label} | look | style)
     low, high = [i.low for i in intervals], [i.high for i in intervals]
     panel.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
