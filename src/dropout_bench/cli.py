@@ -145,25 +145,20 @@ def evaluate(
     This is the only command that reads the test set. Evaluations that the run store has are reused.
     """
     root, params = _params()
-    settings = params.experiment(experiment)
-    _evaluate(root, experiment, settings, root / "reports", scheduler, workers)
+    _evaluate(root, params, experiment, scheduler, workers)
 
 
 def _evaluate(
-    root: Path,
-    name: str,
-    experiment: Experiment,
-    reports: Path,
-    scheduler: str | None,
-    workers: int | None,
+    root: Path, params: Params, name: str, scheduler: str | None, workers: int | None
 ) -> None:
     from dropout_bench.data.download import Source
     from dropout_bench.evaluation.stage import evaluate_experiment
     from dropout_bench.training.store import RunStore, default_store
 
+    experiment = params.experiment(name)
     source = Source.of(experiment.dataset, root)
     store = RunStore(default_store(root))
-    results = reports / "results"
+    results = root / params.reports_of(name) / "results"
     evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
 
 
@@ -401,9 +396,8 @@ def tensorboard(
         published = read_yaml(root / "claims.yaml").get("published") or params.experiments
         chosen = {name: one for name, one in params.experiments.items() if name in published}
     shown = {}
-    places = {each: suite.reports for suite in params.suites.values() for each in suite.experiments}
     for each, experiment in chosen.items():
-        reports = root / places[each]
+        reports = root / params.reports_of(each)
         tables, results = reports / "results" / each, None
         if tables.is_dir():
             try:
@@ -456,7 +450,7 @@ def run_suite(
     for each, experiment in suite.experiments.items():
         download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
         _train(root, each, experiment, scheduler, workers)
-        _evaluate(root, each, experiment, reports, scheduler, workers)
+        _evaluate(root, params, each, scheduler, workers)
     typer.echo(f"report: {render(suite.experiments, claims, reports)}")
 
 

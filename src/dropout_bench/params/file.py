@@ -50,6 +50,12 @@ class Params(Strict):
         apart = {name: Suite(those, reports / name) for name, those in self.apart.items()}
         return {"": Suite(self.experiments, reports)} | apart
 
+    def reports_of(self, experiment: str) -> Path:
+        """Return the folder of tables and report that an experiment belongs to."""
+        return next(
+            suite.reports for suite in self.suites.values() if experiment in suite.experiments
+        )
+
     @property
     def all_experiments(self) -> dict[str, Experiment]:
         """The experiments of all suites."""
