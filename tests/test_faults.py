@@ -146,10 +146,11 @@ def test_ctrl_c_twice_ends_at_once_and_without_a_trace(tmp_path: Path) -> None:
         members = family(process)
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
-        assert "stopped by SIGINT" in process.stdout.readline()
+        # A line of progress may have come before.
+        assert any("stopped by SIGINT" in line for line in iter(process.stdout.readline, ""))
         process.send_signal(signal.SIGINT)
         said = said_by(process)
-        _, alive = psutil.wait_procs(members, timeout=20)
+        _, alive = psutil.wait_procs(members, timeout=60)
     assert process.returncode == 128 + signal.SIGINT
     assert "Traceback" not in said
     assert not alive, "processes left behind"
