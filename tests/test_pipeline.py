@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -276,8 +277,12 @@ def test_a_place_that_cannot_be_written_is_named(
 @pytest.mark.slow
 def test_failing_runs_are_told_with_parameters_and_trace(tmp_path: Path) -> None:
     root = write_project(tmp_path / "p", bad=SETTINGS | {"learning_rate": 1e30})
-    said = bench(root, "train", "bad", status=1)
+    words = ("dropout-bench", "train", "bad")
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
     assert "4 of 4 runs failed" in said
+    assert "Traceback" in said
     assert "Diverged: the training loss is" in said
     assert '"learning_rate":1e30' in said.replace("1e+30", "1e30")
     assert not (root / "runs" / "bad").exists()
