@@ -78,7 +78,7 @@ def test_a_sweep_beside_verify_does_no_harm(project: Path) -> None:
 
 def test_what_the_cache_of_dvc_lost_is_made_again(project: Path) -> None:
     before = reported(project)
-    for folder in (".dvc/cache", "runs", "data"):
+    for folder in (".dvc/cache", "runs", "data/raw"):
         shutil.rmtree(project / folder)
     said = run(project, "dvc", "repro")
     assert "0 done, 0 running, 0 failed, 4 reused, of 4" in said
