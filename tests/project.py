@@ -69,19 +69,10 @@ CLAIMS = {
 }
 
 
-DIGITS = {
+DIGITS = SETTINGS | {
     "dataset": "digits",
     "train_size": 300,
-    "validation": 0.2,
-    "hidden": [16, 8],
-    "variants": ["dropout"],
-    "dropout": [0.0, 0.5],
-    "learning_rate": 1e-2,
-    "batch_size": 32,
-    "epochs": 2,
-    "seeds": [0, 1],
     "checkpoint": "best",
-    "keep_every_epoch": True,
     "measures": ["reliability", "examples"],
 }
 INSIDE = DIGITS | {
