@@ -60,6 +60,15 @@ class Results:
         return self._rows.get(table, {}).get(tuple(cell.row().values()), nothing)
 
     @property
+    def settings(self) -> pd.DataFrame:
+        """Return what each draw drew: a row a seed, in order; no columns where nothing is drawn."""
+        return pd.DataFrame(index=list(self.experiment.seeds))
+
+    def unfinished(self, cell: Cell) -> tuple[int, ...]:
+        """Return the seeds at which a cell's training was cut short by its limit."""
+        return ()
+
+    @property
     def metrics(self) -> list[str]:
         """Names of the metrics that the evaluated weights have."""
         names = map(str, self.runs.columns)
