@@ -1,4 +1,4 @@
-"""What measures have in common: test images, accuracy, and ways through a network."""
+"""What measures have in common: images, accuracy, and ways through a network."""
 
 from __future__ import annotations
 
@@ -13,10 +13,28 @@ if TYPE_CHECKING:
 
 def test_set(data: Subset) -> tuple[Tensor, Tensor]:
     """Return the test images of the chosen classes, as bytes, and their labels."""
+    return test_sample(data, len(data.test))
+
+
+def test_sample(data: Subset, most: int) -> tuple[Tensor, Tensor]:
+    """Return at most so many test images, as bytes, and their labels.
+
+    They stand at equal distances in the file: its order may mean something, as that of MNIST's
+    test images does, of which the first half are the easier ones.
+    """
     import torch
 
-    chosen = torch.from_numpy(data.test)
+    every = -(-len(data.test) // most)
+    chosen = torch.from_numpy(data.test[::every])
     return data.test_images[chosen], data.test_labels[chosen]
+
+
+def train_set(data: Subset, most: int = 1000) -> tuple[Tensor, Tensor]:
+    """Return the first images that are trained on, normalised, and the labels given for them."""
+    import torch
+
+    chosen = torch.from_numpy(data.split.train[:most])
+    return data.floats(data.train_images[chosen]), data.train_labels[chosen]
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> float:
@@ -24,10 +42,13 @@ def accuracy(scores: Tensor, labels: Tensor) -> float:
     return float((scores.argmax(1) == labels).double().mean())
 
 
-def parts(network: MLP) -> tuple[nn.Module, nn.Module]:
+def parts(network: MLP) -> tuple[nn.Sequential, nn.Sequential]:
     """Return the layers up to the first hidden one, it included, and those after it."""
-    after = 1 + list(network.network).index(network.hidden_layers()[0])
-    return network.network[:after], network.network[after:]
+    from torch import nn
+
+    layers = [*network.network]
+    after = 1 + layers.index(network.hidden_layers()[0])
+    return nn.Sequential(*layers[:after]), nn.Sequential(*layers[after:])
 
 
 def hidden_outputs(network: MLP, images: Tensor) -> list[Tensor]:
@@ -38,6 +59,24 @@ def hidden_outputs(network: MLP, images: Tensor) -> list[Tensor]:
         if layer in network.hidden_layers():
             outputs.append(images)
     return outputs
+
+
+def until_noise(network: MLP) -> tuple[nn.Module, nn.Module]:
+    """Return the layers up to the first hidden one, it included, cut where the noise sets in.
+
+    What the first of the two gives is the same in training as in evaluation, and in every pass.
+    """
+    from itertools import takewhile
+
+    from torch import nn
+
+    from dropout_bench.models.layers.noise import Noise
+
+    first = [*parts(network)[0]]
+    steps = [*first[:-1], *network.hidden_layers()[0]]
+    certain = takewhile(lambda step: not any(isinstance(m, Noise) for m in step.modules()), steps)
+    count = len([*certain])
+    return nn.Sequential(*steps[:count]), nn.Sequential(*steps[count:])
 
 
 def let_noise_in(network: MLP, stream: int) -> None:

@@ -9,6 +9,8 @@ from dropout_bench.quantities import networks
 from dropout_bench.quantities.quantity import LAYER, Quantity, Row, measured
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from dropout_bench.data.modules import Subset
     from dropout_bench.models.base import MLP
 
@@ -19,16 +21,31 @@ BINS = tuple(number / 4 for number in range(21))
     Quantity("activations/mean", "mean activation", at=LAYER),
     Quantity("activations/zeros", "activations that are zero", "fraction", LAYER),
     Quantity("activations/unevenness", "spread of mean activations over units", at=LAYER),
+    Quantity("activations/relative-unevenness", "uneven activation of units", "ratio", LAYER),
+    Quantity(
+        "activations/training-zeros", "activations that are zero in training", "fraction", LAYER
+    ),
+    Quantity(
+        "activations/training-relative-unevenness", "uneven activation of units in training",
+        "ratio", LAYER,
+    ),
     Quantity(
         "activations/histogram", "share of activations", "fraction", "lower edge of the bin", BINS
     ),
-)
+)  # fmt: skip
 def activations(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     """Activations of the hidden layers on the test images (Srivastava et al. 2014, figure 8).
 
-    By layer, from 1: mean, share of zeros, and, as a measure of how irregular they are, the
-    standard deviation over units of their mean. The histogram is of the first layer: share of
-    activations in each bin, by its lower edge; the last one holds all above.
+    By layer, from 1: mean and share of zeros; ``activations/unevenness``, the standard deviation
+    over units of their mean activation; ``activations/relative-unevenness``, that standard
+    deviation over the mean over units of the means' absolute values, as a measure of how irregular
+    they are: a coefficient of variation, the same when all activations are multiplied by a number,
+    where the standard deviation falls with the mean; 0 where all units are alike. The histogram is
+    of the first layer: share of activations in each bin, by its lower edge; the last one holds all
+    above.
+
+    ``activations/training-…`` is the same on the first 1,000 images trained on, with masks at work
+    as in training: a dropped unit is zero there, and one that is kept is scaled as in training.
     """
     import torch
 
@@ -36,10 +53,27 @@ def activations(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     outputs = networks.hidden_outputs(network, data.floats(images))
     for layer, output in enumerate(outputs, start=1):
         yield "activations/mean", layer, float(output.double().mean())
-        yield "activations/zeros", layer, float((output <= 0).double().mean())
+        yield "activations/zeros", layer, _zeros(output)
         yield "activations/unevenness", layer, float(output.double().mean(0).std())
+        yield "activations/relative-unevenness", layer, _unevenness(output)
     edges = torch.tensor(BINS)
     bins = torch.bucketize(outputs[0].flatten(), edges, right=True).clamp_min(1) - 1
     shares = torch.bincount(bins, minlength=len(BINS)).double() / bins.numel()
     for edge, share in zip(BINS, shares.tolist(), strict=True):
         yield "activations/histogram", edge, share
+    networks.let_noise_in(network, stream=2)
+    outputs = networks.hidden_outputs(network, networks.train_set(data)[0])
+    network.eval()
+    for layer, output in enumerate(outputs, start=1):
+        yield "activations/training-zeros", layer, _zeros(output)
+        yield "activations/training-relative-unevenness", layer, _unevenness(output)
+
+
+def _zeros(output: Tensor) -> float:
+    return float((output <= 0).double().mean())
+
+
+def _unevenness(output: Tensor) -> float:
+    """Return the standard deviation of the units' means over their mean size; 0 where all are 0."""
+    means = output.double().mean(0)
+    return float(means.std() / means.abs().mean()) if means.any() else 0.0
