@@ -35,18 +35,23 @@ SETTINGS = {
     "learning_rate_decay": "linear",
 }
 
+OF_IMAGES = {"wrong_labels": 0.2, "rare": 4}
+"""Options that change what is trained on; with them one variant is trained besides."""
+
 
 def digests(raw: Path) -> dict[str, str]:
     """Digest what each variant's training leaves; and name the device and the libraries."""
     found = {"device": device_in_use(), **library_versions()}
-    for variant in sorted(VARIANTS):
+    trained = {variant: (variant, SETTINGS) for variant in sorted(VARIANTS)}
+    trained["dropout, other images"] = ("dropout", SETTINGS | OF_IMAGES)
+    for name, (variant, settings) in trained.items():
         without = counterpart(variant) is None
         noise = {"dropout": [0.0]} if without else {"dropout": ["0.5/0.3"], "input_dropout": [0.1]}
-        experiment = Experiment.model_validate(SETTINGS | noise | {"variants": [variant]})
+        experiment = Experiment.model_validate(settings | noise | {"variants": [variant]})
         (run,) = experiment.runs()
         files = train(run, raw).files
         content = b"".join(files[name] for name in sorted(files))
-        found[variant] = hashlib.sha256(content).hexdigest()[:32]
+        found[name] = hashlib.sha256(content).hexdigest()[:32]
     return found
 
 

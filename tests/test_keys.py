@@ -246,7 +246,7 @@ def test_whatever_a_run_executes_is_in_its_key(raw: Path) -> None:
         "l1": 1e-5,
         "l2": 1e-4,
     }
-    options |= {"learning_rate_decay": "linear", "patience": 5}
+    options |= {"learning_rate_decay": "linear", "patience": 5, "wrong_labels": 0.2, "rare": 2}
     runs = {variant: run_of(variant, **small) for variant in sorted(VARIANTS)}
     runs["with options"] = run_of("dropout", **small, **options)
     done = subprocess.run(

@@ -61,7 +61,7 @@ def hidden_outputs(network: MLP, images: Tensor) -> list[Tensor]:
     return outputs
 
 
-def until_noise(network: MLP) -> tuple[nn.Module, nn.Module]:
+def until_noise(network: MLP) -> tuple[nn.Sequential, nn.Sequential]:
     """Return the layers up to the first hidden one, it included, cut where the noise sets in.
 
     What the first of the two gives is the same in training as in evaluation, and in every pass.

@@ -12,8 +12,8 @@ class SigmoidMLP(MLP):
 
     That is PyTorch's own start. A step back through a layer multiplies the gradient by Wᵀ and by
     σ′ ≤ 1/4: with weights of variance 1 / (3 n), and as many units in either layer, its norm at
-    the start by about 1 / (4 √3) = 0.14 (Glorot and Bengio 2010, *Understanding the difficulty of training deep
-    feedforward neural networks*, sections 3.1 and 4.2.1).
+    the start by about 1 / (4 √3) = 0.14 (Glorot and Bengio 2010, *Understanding the difficulty of
+    training deep feedforward neural networks*, sections 3.1 and 4.2.1).
     """
 
     counterpart: ClassVar[str | None] = None

@@ -25,10 +25,10 @@ def shift(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     work as in training; the mean over units. Pre-activations are what enters the layer's batch
     normalisation, and where it has none, what its linear map gives: with dropout in the layer
     before, W (m ⊙ h) / (1 − p) + b. Such masks add to the variance in training and not in
-    evaluation, so that it is below 1, and batch normalisation, which keeps the variance of training, no longer
-    normalises (Li et al. 2019, *Understanding the disharmony between dropout and batch
-    normalization by variance shift*, section 3, equations 6 and 7). It is 1 without dropout, and in
-    the first hidden layer where dropout comes after it; without batch normalisation it is the same
+    evaluation, so that it is below 1, and batch normalisation, which keeps the variance of
+    training, no longer normalises (Li et al. 2019, *Understanding the disharmony between dropout
+    and batch normalization by variance shift*, section 3). It is 1 without dropout, and in the
+    first hidden layer where dropout comes after it; without batch normalisation it is the same
     shift, that nothing was fitted to. A unit that does not vary at all counts as 1.
     Where one mask is for all images of a batch, as in DropConnect, it is one draw.
 
