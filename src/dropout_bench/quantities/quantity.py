@@ -46,7 +46,7 @@ class Quantity:
 
     name: str
     title: str
-    unit: Literal["nats", "fraction", "ratio", "epochs", "log seconds", ""] = ""
+    unit: Literal["nats", "fraction", "ratio", "epochs", "log seconds", "log steps", ""] = ""
     at: str = ""
     places: tuple[float, ...] = ()
     epoch: bool = False

@@ -197,8 +197,8 @@ def _incomplete(
     """
     runs, measures, by_cell = tables["runs"], tables["measures"], by_run[:-1]
     cells, labels = _keys(runs, by_cell), experiment.resolved_classes
-    epochs = runs[[*by_run, "epochs"]].itertuples(index=False, name=None)
-    curves = {(*run, epoch) for *run, count in epochs for epoch in told_epochs(count)}
+    ends = runs[[*by_run, "epochs", "best_epoch"]].itertuples(index=False, name=None)
+    curves = {(*run, at) for *run, count, best in ends for at in told_epochs(count, best)}
     if _keys(tables["curves"], [*by_run, "epoch"]) != curves:
         return "curves"
     # Bins of confidence that have no image have no figure.

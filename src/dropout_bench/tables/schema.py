@@ -5,6 +5,7 @@ Writer and reader both go by this. Every table has the column that tells a cell,
 columns in ``KEYS``. A ``seed`` is a draw's number where the setting is drawn.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -112,13 +113,14 @@ def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
     }
 
 
-def told_epochs(count: int) -> list[int]:
+def told_epochs(count: int, best: float) -> list[int]:
     """List the epochs of a curve that its table tells, from 1 to the last one.
 
     They are all of the first forty, as far as experiments of a fixed length go; then they grow
-    further apart, by about an eighth: a curve of hundreds of epochs is as well seen by sixty.
+    further apart, by about an eighth: a curve of hundreds of epochs is as well seen by sixty. The
+    best one, if there is one (else NaN), is among them.
     """
     epochs = list(range(1, min(count, EVERY_EPOCH) + 1))
     while epochs[-1] < count:
         epochs.append(min(count, epochs[-1] * 9 // 8))
-    return epochs
+    return epochs if math.isnan(best) else sorted({*epochs, int(best)})

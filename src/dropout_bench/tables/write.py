@@ -93,7 +93,7 @@ def write_tables(
         rows["runs"].append({**run, **of_run, "key": one.key, "weights": one.weights})
         rows["curves"] += [
             {**run, **one.curves[epoch - 1], **evaluation.by_epoch.get(epoch, {})}
-            for epoch in told_epochs(len(one.curves))
+            for epoch in told_epochs(len(one.curves), one.best + 1)
         ]
         rows["measures"] += [
             {**cell, "seed": seed, "metric": metric, "at": at, "value": value}
