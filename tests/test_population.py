@@ -203,9 +203,9 @@ def test_nothing_depends_on_units_or_on_the_order_of_draws() -> None:
 
 def test_covariates_are_asked_about_too_and_what_cannot_tell_is_not() -> None:
     settings = drawn(12).assign(same="x", each=[f"level {n}" for n in range(12)], fixed=3.0)
-    gap = pd.DataFrame({"gap without dropout": np.random.default_rng(10).random(12)})
-    gains = gap["gap without dropout"].to_numpy()
-    factors = depends(gains, settings, gap)
+    settings.index = pd.Index(range(100, 112))
+    gains = np.random.default_rng(10).random(12)
+    factors = depends(gains, settings, {"gap without dropout": gains})
     assert factors[0].name == "gap without dropout"
     assert factors[0].p == 1 / (module.PERMUTATIONS + 1)
     assert not {"same", "each", "fixed"} & {factor.name for factor in factors}
@@ -220,6 +220,8 @@ def test_a_value_that_is_not_finite_is_refused() -> None:
             depends(values, settings)
     with pytest.raises(ValueError, match="not finite"):
         depends([1.0, 2.0, 3.0], settings.assign(batch_size=[1.0, math.inf, 2.0]))
+    with pytest.raises(ValueError, match="not finite"):
+        depends([1.0, 2.0, 3.0], settings.assign(dataset=["mnist", None, "mnist"]))
 
 
 def test_the_share_of_settings_is_that_of_their_variance() -> None:

@@ -133,7 +133,10 @@ class Factor:
 
 
 def depends(
-    values: Sample, settings: pd.DataFrame, extra: pd.DataFrame | None = None, seed: int = 0
+    values: Sample,
+    settings: pd.DataFrame,
+    extra: Mapping[str, Sample] | None = None,
+    seed: int = 0,
 ) -> list[Factor]:
     """Ask of each factor whether the gain goes with it; the smallest p first.
 
@@ -147,8 +150,10 @@ def depends(
 
     The test is of R², of the values on the factor's columns, over random orders of the values
     (Fisher 1935, Pitman 1937): exact whatever their distribution if they do not depend on the
-    factor at all, which the F test is for normal ones alone. It may also find a factor that changes
-    their spread and not their mean. Slopes and means have Student's intervals.
+    factor at all, which the F test is for normal ones alone, and whether each draw draws by itself
+    or all together are stratified, because either way any order of a factor's values was as likely.
+    It may also find a factor that changes their spread and not their mean. Slopes and means have
+    Student's intervals.
 
     A numeric factor that is positive and spans more than a factor of 2 is seen in doublings. Not
     asked about is what does not vary, and a categorical factor with fewer than two draws a level.
@@ -158,16 +163,18 @@ def depends(
         settings: what was drawn, a row a draw in the same order; text is categorical. Widths of
             hidden layers, such as 256-128, are seen as ``depth`` and ``width`` (of the first),
             which may say the same thing twice, if the deep ones are also the wide ones.
-        extra: measured covariates, such as the gap without dropout, in the same form.
+        extra: measured covariates by name, such as the gap without dropout, a value a draw.
         seed: of the sampled orders.
 
     Raises:
         ValueError: a value is not finite, or there is not a row for each.
     """
     gains = np.asarray(values, dtype=float)
-    table = _told_apart(settings) if extra is None else _told_apart(settings).join(extra)
+    covariates = {name: np.asarray(those, dtype=float) for name, those in (extra or {}).items()}
+    table = _told_apart(settings).assign(**covariates)
     numbers = table.select_dtypes("number").to_numpy(dtype=float)
-    if len(table) != len(gains) or not np.isfinite(gains).all() or not np.isfinite(numbers).all():
+    finite = np.isfinite(gains).all() and np.isfinite(numbers).all()
+    if len(table) != len(gains) or not finite or table.isna().to_numpy().any():
         raise ValueError("a draw has no setting, or a value that is not finite")
     random = np.random.default_rng(seed)
     orders = random.permuted(np.tile(gains - gains.mean(), (PERMUTATIONS, 1)), axis=1)
