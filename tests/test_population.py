@@ -221,7 +221,7 @@ def test_a_value_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
         depends([1.0, 2.0, 3.0], settings.assign(batch_size=[1.0, math.inf, 2.0]))
     with pytest.raises(ValueError, match="not finite"):
-        depends([1.0, 2.0, 3.0], settings.assign(dataset=["mnist", None, "mnist"]))
+        depends([1.0, 2.0, 3.0], settings.assign(dataset=["mnist", np.nan, "mnist"]))
 
 
 def test_the_share_of_settings_is_that_of_their_variance() -> None:
