@@ -130,9 +130,9 @@ def _train(
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
-    source = Source.of(experiment.dataset, root)
+    sources = {dataset: Source.of(dataset, root) for dataset in experiment.datasets}
     store = RunStore(default_store(root))
-    times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
+    times = sweep(name, experiment, root, sources, store, scheduler, workers, live_curves)
     write_timings(name, times, root / "timings")
 
 
@@ -156,10 +156,10 @@ def _evaluate(
     from dropout_bench.training.store import RunStore, default_store
 
     experiment = params.experiment(name)
-    source = Source.of(experiment.dataset, root)
+    sources = {dataset: Source.of(dataset, root) for dataset in experiment.datasets}
     store = RunStore(default_store(root))
     results = root / params.reports_of(name) / "results"
-    evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
+    evaluate_experiment(name, experiment, root, sources, store, results, scheduler, workers)
 
 
 @app.command()
@@ -448,7 +448,7 @@ def run_suite(
     claims = load_claims(root / "claims.yaml", params.all_experiments).about(suite.experiments)
     reports = root / suite.reports
     for each, experiment in suite.experiments.items():
-        download_dataset(experiment.dataset, root / "data" / "raw", typer.echo)
+        download_dataset(experiment.datasets[0], root / "data" / "raw", typer.echo)
         _train(root, each, experiment, scheduler, workers)
         _evaluate(root, params, each, scheduler, workers)
     typer.echo(f"report: {render(suite.experiments, claims, reports)}")
