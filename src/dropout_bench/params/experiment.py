@@ -155,7 +155,7 @@ class Experiment(Options):
     steps: PositiveInt | None = None
     """optimiser steps, in the place of epochs, rounded up to whole epochs: the most there may be"""
     patience_steps: PositiveInt | None = None
-    """training ends when the validation loss has not fallen for so many steps, in whole epochs"""
+    """the same as patience, in steps, rounded up to whole epochs; the longer one of both counts"""
     listed_seeds: Annotated[tuple[Seed, ...], AfterValidator(unique)] = Field(
         alias="seeds", default=()
     )
@@ -466,7 +466,8 @@ class Experiment(Options):
             per_epoch = math.ceil(trained_on / setting.batch_size)
             epochs = math.ceil(self.steps / per_epoch)
             if self.patience_steps:
-                values["patience"] = math.ceil(self.patience_steps / per_epoch)
+                in_epochs = math.ceil(self.patience_steps / per_epoch)
+                values["patience"] = max(in_epochs, values.get("patience", 0))
         else:
             epochs = self.epochs or 0
         images, validation = size, self.validation

@@ -1,5 +1,7 @@
 """How long a training takes to its best."""
 
+from typing import Any
+
 import numpy as np
 
 from dropout_bench.quantities.quantity import Asked, Quantity, Values, derived
@@ -19,10 +21,11 @@ def steps(asked: Asked) -> Values:
     Differences of two are logarithms of ratios. Whole epochs are counted.
     """
     runs = asked.rows("runs").set_index("seed")
-    per_epoch = np.ceil(runs["train_size"] / runs["batch_size"])
+    per_epoch = np.ceil(runs["train_size"] / runs["batch_size"]).to_dict()
     near = 1.0 + (asked.at or 0.0)
     found = []
-    for seed, rows in asked.rows("curves").groupby("seed"):
+    by_seed: Any = asked.rows("curves").groupby("seed")
+    for seed, rows in by_seed:
         losses = rows.set_index("epoch")["val/loss"].sort_index()
         first = losses.index[losses <= near * losses.min()][0]
         found.append(np.log(first * per_epoch[seed]))
