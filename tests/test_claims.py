@@ -120,6 +120,34 @@ def test_a_slope_is_over_what_the_cells_differ_in(tmp_path: Path) -> None:
             load(tmp_path, CLAIM | on(**ALONG | {"of": same}, over=told), grid)
 
 
+DRAWN = {"train_size": {"low": 50, "high": 200}, "hidden": [[16, 8], [8]]}
+
+
+def test_what_each_draw_draws_is_no_place_of_an_arm(tmp_path: Path) -> None:
+    arms = {
+        "none": {},
+        "mild": {"variant": "dropout", "dropout": 0.2},
+        "chosen": {"variant": "dropout", "choose": {"dropout": [0.2, 0.5]}},
+    }
+    settings = {
+        "dataset": "mnist", "draw": DRAWN, "draws": 12, "validation_images": 50, "arms": arms,
+        "learning_rate": 0.01, "batch_size": 32, "epochs": 2,
+    }  # fmt: skip
+    for name, arm in list(arms.items())[:2]:  # as many candidates for all
+        arms[name] = arm | {"choose": {"times_learning_rate": [1.0, 3.0]}}
+    asked = Experiment.model_validate(settings)
+    of = {"of": list(arms)}
+    load(tmp_path, CLAIM | on(**ALONG | of, over="place"), asked)
+    for over, told in (
+        ("size", "none has another number of images at each draw"),
+        ("depth", "none has other hidden layers at each draw"),
+        ("width", "none has other hidden layers at each draw"),
+        ("rate", "chosen chooses its rate on validation"),
+    ):
+        with pytest.raises(BenchError, match=rf"checks\[0\]\.over: {told}"):
+            load(tmp_path, CLAIM | on(**ALONG | of, over=over), asked)
+
+
 def test_what_must_hold_is_checked_as_claims_are(tmp_path: Path) -> None:
     load(tmp_path, CLAIM, must_hold={"identity": CLAIM})
     with pytest.raises(

@@ -33,7 +33,7 @@ from dropout_bench.analysis.statistics import (
     trend_p,
 )
 from dropout_bench.errors import BenchError
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.tables.read import Results
 
 LEVEL = 0.05
@@ -230,7 +230,7 @@ def results() -> Results:
                 value = 0.9 + at / 1000 + place
                 measures.append({**row, "metric": "masks/accuracy", "at": at, "value": value})
     tables = {"runs": runs, "curves": curves, "measures": measures}
-    tables |= {"confusion": [], "pictures": []}
+    tables |= {"candidates": [], "confusion": [], "pictures": []}
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     return Results("e", asked, versions={}, **frames)
 
@@ -308,7 +308,8 @@ def three() -> Results:
         for seed in asked.seeds
     ]
     tables = {"runs": pd.DataFrame(rows)}
-    nothing = dict.fromkeys(("curves", "measures", "confusion", "pictures"), pd.DataFrame())
+    others = ("candidates", "curves", "measures", "confusion", "pictures")
+    nothing = dict.fromkeys(others, pd.DataFrame())
     return Results("e", asked, versions={}, **tables, **nothing)
 
 

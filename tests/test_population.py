@@ -1,14 +1,12 @@
 """Laws of what is said of an arm over drawn settings."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import experiment
 from scipy import stats
-from test_compare import write_tables
 
 from dropout_bench.analysis import population as module
 from dropout_bench.analysis.population import (
@@ -20,7 +18,7 @@ from dropout_bench.analysis.population import (
     population,
 )
 from dropout_bench.analysis.statistics import mean_interval, prediction_interval
-from dropout_bench.tables.read import read_results
+from dropout_bench.tables.read import Results
 
 
 def drawn(draws: int, seed: int = 0) -> pd.DataFrame:
@@ -73,11 +71,18 @@ def test_with_both_arms_changed_places_every_sign_turns() -> None:
             assert one.slope.mean == pytest.approx(-other.slope.mean)
 
 
-def test_a_gain_is_towards_the_better_side(tmp_path: Path) -> None:
+def test_a_gain_is_towards_the_better_side() -> None:
     asked = experiment(seeds=[0, 1, 2])
-    write_tables(tmp_path / "results" / "small", asked, {"dropout 0.5": 0.02})
-    results = read_results(tmp_path, "small", asked)
     standard, dropout = asked.cells()
+    random = np.random.default_rng(2)
+    rows = [
+        {**cell.row(), "seed": seed, "test/accuracy": random.random(), "test/loss": random.random()}
+        for cell in asked.cells()
+        for seed in asked.seeds
+    ]
+    others = ("candidates", "curves", "measures", "confusion", "pictures")
+    nothing = dict.fromkeys(others, pd.DataFrame())
+    results = Results("small", asked, runs=pd.DataFrame(rows), versions={}, **nothing)
     accuracy = gains_of(results, dropout, standard)
     assert accuracy == pytest.approx(
         results.figures(dropout, "test/accuracy") - results.figures(standard, "test/accuracy")

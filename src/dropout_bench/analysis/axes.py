@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,30 @@ class _InOrder(Axis):
         return [float(place) for place in range(1, len(cells) + 1)]
 
 
+def _images(cell: Cell) -> float:
+    if not cell.train_size:
+        raise ValueError(f"{cell.label} has another number of images at each draw")
+    return math.log2(cell.train_size)
+
+
+def _widths(cell: Cell) -> tuple[int, ...]:
+    if not cell.hidden:
+        raise ValueError(f"{cell.label} has other hidden layers at each draw")
+    return cell.hidden
+
+
 def _rate(cell: Cell) -> float:
+    if "dropout" in cell.arm.choose:
+        raise ValueError(f"{cell.label} chooses its rate on validation")
     if len(set(cell.dropout)) > 1:
         raise ValueError(f"{cell.label} has a rate for each layer, and no one rate")
     return cell.dropout[0]
 
 
 AXES = {
-    "size": Axis(lambda cell: math.log2(cell.train_size), "doubling of the images"),
-    "depth": Axis(lambda cell: len(cell.hidden), "hidden layer"),
-    "width": Axis(lambda cell: math.log2(cell.hidden[0]), "doubling of the width"),
+    "size": Axis(_images, "doubling of the images"),
+    "depth": Axis(lambda cell: len(_widths(cell)), "hidden layer"),
+    "width": Axis(lambda cell: math.log2(_widths(cell)[0]), "doubling of the width"),
     "rate": Axis(_rate, "unit of the rate"),
     "place": _InOrder(lambda _: math.nan, "place in the list"),
 }

@@ -18,7 +18,7 @@ from dropout_bench.analysis.statistics import (
     prediction_interval,
     share_interval,
 )
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.quantities.quantity import Values
 from dropout_bench.quantities.registry import quantity
 from dropout_bench.tables.read import Results
