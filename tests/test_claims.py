@@ -124,7 +124,7 @@ DRAWN = {"train_size": {"low": 50, "high": 200}, "hidden": [[16, 8], [8]]}
 
 
 def test_what_each_draw_draws_is_no_place_of_an_arm(tmp_path: Path) -> None:
-    arms = {
+    arms: dict[str, dict[str, Any]] = {
         "none": {},
         "mild": {"variant": "dropout", "dropout": 0.2},
         "chosen": {"variant": "dropout", "choose": {"dropout": [0.2, 0.5]}},
