@@ -18,6 +18,7 @@ from dropout_bench.analysis.population import (
     population,
 )
 from dropout_bench.analysis.statistics import mean_interval, prediction_interval
+from dropout_bench.params.experiment import Experiment
 from dropout_bench.tables.read import Results
 
 
@@ -135,12 +136,45 @@ def test_how_a_gain_goes_with_a_factor_is_measured(draws: int) -> None:
     assert data.levels["mnist"] == mean_interval(gains["dataset"][of_mnist])
 
 
+def test_what_an_experiment_draws_can_be_asked_about() -> None:
+    asked = Experiment.model_validate({
+        "draw": {
+            "dataset": ["mnist", "fashion-mnist"],
+            "train_size": {"low": 250, "high": 8000},
+            "normalise": ["unit", "symmetric", "standardised"],
+            "hidden": [[64], [256, 128], [512, 256, 128], [128, 128]],
+            "batch_size": {"low": 16, "high": 256},
+            "learning_rate": {"low": 3e-4, "high": 3e-3},
+        },
+        "draws": 12,
+        "arms": {"none": {}, "dropout": {"variant": "dropout", "dropout": 0.5}},
+        "validation_images": 1000,
+        "steps": 1000,
+    })  # fmt: skip
+    tables = ("runs", "candidates", "curves", "measures", "confusion", "pictures")
+    results = Results("e", asked, versions={}, **dict.fromkeys(tables, pd.DataFrame()))
+    settings = results.settings
+    noise = np.random.default_rng(13).normal(0, 0.3, 12)
+    factors = depends(np.log2(settings["train_size"].to_numpy()) + noise, settings)
+    assert {factor.name for factor in factors} == {*settings, "depth", "width"} - {"hidden"}
+    assert (factors[0].name, factors[0].doublings) == ("train_size", True)
+    levels = {factor.name: sorted(factor.levels) for factor in factors if factor.levels}
+    assert levels == {
+        "dataset": ["fashion-mnist", "mnist"],
+        "normalise": ["standardised", "symmetric", "unit"],
+    }
+    doubled = {factor.name for factor in factors if factor.doublings}
+    assert doubled == {"train_size", "batch_size", "learning_rate", "width"}
+
+
 def test_depth_and_width_are_told_apart() -> None:
     settings = drawn(48)
     depth = settings["hidden"].str.count("-") + 1
     noise = np.random.default_rng(5).normal(0, 0.3, 48)
     found = depends(2.0 * depth.to_numpy() + noise, settings)[0]
-    assert (found.name, found.doublings) == ("depth", True)
+    assert (found.name, found.doublings) == ("depth", False)
+    assert found.slope
+    assert 2.0 in found.slope
     asked = {factor.name for factor in depends(noise, settings)}
     assert asked == {*settings.columns, "depth", "width"} - {"hidden"}
 

@@ -29,6 +29,9 @@ PERMUTATIONS = 9999
 SPAN = 2.0
 """A numeric factor that is positive and spans more than this factor is seen in doublings."""
 
+COUNTED = frozenset({"depth"})
+"""Numeric factors that are counted one by one, however far they span."""
+
 DRAWS_PER_LEVEL = 2
 """Draws that a level of a categorical factor must have, on average, to be asked about."""
 
@@ -155,8 +158,9 @@ def depends(
     It may also find a factor that changes their spread and not their mean. Slopes and means have
     Student's intervals.
 
-    A numeric factor that is positive and spans more than a factor of 2 is seen in doublings. Not
-    asked about is what does not vary, and a categorical factor with fewer than two draws a level.
+    A numeric factor that is positive and spans more than a factor of 2 is seen in doublings, but
+    for the depth, whose slope is per hidden layer. Not asked about is what does not vary, and a
+    categorical factor with fewer than two draws a level.
 
     Args:
         values: the gain at each draw.
@@ -217,7 +221,8 @@ def _factor(
     effect: _Effect
     if _numeric(column):
         places = column.to_numpy(dtype=np.float64)
-        doublings = bool(places.min() > 0 and places.max() > SPAN * places.min())
+        spans = places.min() > 0 and places.max() > SPAN * places.min()
+        doublings = bool(spans and column.name not in COUNTED)
         if doublings:
             places = np.log2(places)
         columns = places[:, None]
