@@ -153,10 +153,10 @@ def depends(
 
     The test is of R², of the values on the factor's columns, over random orders of the values
     (Fisher 1935, Pitman 1937): exact whatever their distribution if they do not depend on the
-    factor at all, which the F test is for normal ones alone, and whether each draw draws by itself
-    or all together are stratified, because either way any order of a factor's values was as likely.
-    It may also find a factor that changes their spread and not their mean. Slopes and means have
-    Student's intervals.
+    factor at all, which the F test is for normal ones alone. (Of 12 stratified draws any order of a
+    factor's values was as likely; 24 or 48 have them balanced in their first 12 too, which leaves
+    fewer orders, and the test nearly exact.) It may also find a factor that changes the spread of
+    the values and not their mean. Slopes and means have Student's intervals.
 
     A numeric factor that is positive and spans more than a factor of 2 is seen in doublings, but
     for the depth, whose slope is per hidden layer. Not asked about is what does not vary, and a
