@@ -27,7 +27,7 @@ _SECTIONS: tuple[tuple[str, str, type[Strict]], ...] = (
     ("claims.yaml", "", Claims),
     ("an entry of `published`", "", Published),
     ("one of its `figures`", "", Figure),
-    ("an entry of `claims` or `timed`", "", Claim),
+    ("an entry of `claims`, `must_hold` or `timed`", "", Claim),
     ("one of its `checks`", "", Check),
 )
 

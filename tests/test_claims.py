@@ -45,7 +45,8 @@ def test_the_project_s_own_claims_are_valid_and_many() -> None:
     claims = load_claims(
         PROJECT / "claims.yaml", load_params(PROJECT / "params.yaml").all_experiments
     )
-    assert len(claims.claims) >= 34
+    assert len({**claims.claims, **claims.must_hold}) >= 34
+    assert claims.must_hold
     assert {claim.source for claim in claims.claims.values()} == set(claims.sources)
     assert claims.timed
 
@@ -58,6 +59,11 @@ def test_the_project_s_own_claims_are_valid_and_many() -> None:
         {"metric": "gradients/norm", "at": 2},
         {"metric": "epochs-to/val/loss", "at": 0.123},
         {"metric": "deviation/gap/loss"},
+        {"is": "steadier"},
+        {"is": "steadier", "than": None, "metric": "gradients/norm", "at": 1, "than_at": 2},
+        {"often": True},
+        {"often": True, "margin": -0.005, "is": "lower"},
+        {"often": True, "margin": 0.005, "is": "equal"},
     ],
 )
 def test_a_valid_claim_loads(check: dict[str, Any], tmp_path: Path) -> None:
@@ -92,6 +98,70 @@ def test_times_are_judged_apart(tmp_path: Path) -> None:
     load(tmp_path, CLAIM, timed={"faster": times})
 
 
+ALONG = {"of": ["standard", "dropout 0.5", "standard"], "is": "rising", "than": None}
+
+
+def test_a_slope_is_over_what_the_cells_differ_in(tmp_path: Path) -> None:
+    asked = experiment(dropout=[0.0, 0.2, 0.5, "0.5/0.3"])
+    of = ["standard", "dropout 0.2", "dropout 0.5"]
+    for over in ("rate", "place"):
+        load(tmp_path, CLAIM | on(**ALONG | {"of": of}, over=over, margin=0.01, often=True), asked)
+    with pytest.raises(BenchError, match=r"over: dropout 0\.5/0\.3 has a rate for each layer"):
+        load(tmp_path, CLAIM | on(**ALONG | {"of": [*of, "dropout 0.5/0.3"]}, over="rate"), asked)
+    grid = experiment(
+        dropout=[0.0], train_size=[100, 200, 300], hidden=[[16], [16, 8], [8, 8, 8]], validation=0.0
+    )
+    for over, told in (("size", "size"), ("depth", "depth"), ("width", "width")):
+        widths = ("16", "16-8", "8-8-8")
+        of = [f"standard, {w}, {n} images" for w, n in zip(widths, (100, 200, 300), strict=True)]
+        load(tmp_path, CLAIM | on(**ALONG | {"of": of}, over=over), grid)
+        same = ["standard, 16, 100 images"] * 3
+        with pytest.raises(BenchError, match="at one place"):
+            load(tmp_path, CLAIM | on(**ALONG | {"of": same}, over=told), grid)
+
+
+DRAWN = {"train_size": {"low": 50, "high": 200}, "hidden": [[16, 8], [8]]}
+
+
+def test_what_each_draw_draws_is_no_place_of_an_arm(tmp_path: Path) -> None:
+    arms: dict[str, dict[str, Any]] = {
+        "none": {},
+        "mild": {"variant": "dropout", "dropout": 0.2},
+        "chosen": {"variant": "dropout", "choose": {"dropout": [0.2, 0.5]}},
+    }
+    settings = {
+        "dataset": "mnist", "draw": DRAWN, "draws": 12, "validation_images": 50, "arms": arms,
+        "learning_rate": 0.01, "batch_size": 32, "epochs": 2,
+    }  # fmt: skip
+    for name, arm in list(arms.items())[:2]:  # as many candidates for all
+        arms[name] = arm | {"choose": {"times_learning_rate": [1.0, 3.0]}}
+    asked = Experiment.model_validate(settings)
+    of = {"of": list(arms)}
+    load(tmp_path, CLAIM | on(**ALONG | of, over="place"), asked)
+    for over, told in (
+        ("size", "none has another number of images at each draw"),
+        ("depth", "none has other hidden layers at each draw"),
+        ("width", "none has other hidden layers at each draw"),
+        ("rate", "chosen chooses its rate on validation"),
+    ):
+        with pytest.raises(BenchError, match=rf"checks\[0\]\.over: {told}"):
+            load(tmp_path, CLAIM | on(**ALONG | of, over=over), asked)
+
+
+def test_what_must_hold_is_checked_as_claims_are(tmp_path: Path) -> None:
+    load(tmp_path, CLAIM, must_hold={"identity": CLAIM})
+    with pytest.raises(
+        BenchError, match=r'must_hold\.identity\.checks\[0\]: no cell "dropout 0.6"'
+    ):
+        load(tmp_path, CLAIM, must_hold={"identity": CLAIM | on(of="dropout 0.6")})
+    claims = load_claims(tmp_path / "claims.yaml", {"question": experiment()}, lambda _: None)
+    assert not claims.must_hold
+    load(tmp_path, CLAIM, must_hold={"identity": CLAIM})
+    claims = load_claims(tmp_path / "claims.yaml", {"question": experiment()})
+    assert list(claims.about(["question"]).must_hold) == ["identity"]
+    assert not claims.about([]).must_hold
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -116,6 +186,15 @@ def test_times_are_judged_apart(tmp_path: Path) -> None:
             {"checks": [CHECK | {"of": ["standard", "dropout 0.5", "standard"], "is": "rising"}]},
             "has none",
         ),
+        (on(over="rate"), "only a trend"),
+        (on(**ALONG, margin=0.1), "as a slope; say over what"),
+        (on(**ALONG, often=True), "as a slope; say over what"),
+        (on(**ALONG, over="rates"), "over"),
+        (on(**ALONG, over="size"), r"checks\[0\]\.over: .* at one place; name cells that differ"),
+        (on(**{"is": "steadier", "than": None}), "steadier than"),
+        (on(**{"is": "steadier", "than": 0.5}), "steadier than"),
+        (on(**{"is": "steadier", "margin": 0.1}), "steadier has none"),
+        (on(**{"is": "steadier", "often": True}), "steadier has none"),
         (on(metric="test/los"), r'checks\[0\]\.metric: no quantity "test/los"; did.*"test/loss"'),
         (on(metric="key"), 'no quantity "key"'),
         (on(metric="hidden"), 'no quantity "hidden"'),

@@ -39,8 +39,6 @@ def test_results_have_a_row_for_every_run() -> None:
 
 FOUND = {
     "narrows-the-gap": "supported",
-    "keeps-the-expectation": "supported",
-    "an-ensemble": "supported",
     "sparse-units": "supported",
     "slower-with-the-rate": "supported",
     "too-much-noise": "supported",

@@ -16,7 +16,10 @@ from dropout_bench.analysis.ledger import (
     ledger,
     measure,
     of_difference,
+    of_spreads,
     of_trend,
+    unfinished,
+    what_must_hold,
 )
 from dropout_bench.analysis.simulation import simulate
 from dropout_bench.analysis.statistics import (
@@ -24,9 +27,13 @@ from dropout_bench.analysis.statistics import (
     holm_adjusted,
     rank_slope,
     sign_flip_p,
+    sign_test_p,
+    slopes,
+    steadier_p,
     trend_p,
 )
 from dropout_bench.errors import BenchError
+from dropout_bench.params.arms import Cell
 from dropout_bench.tables.read import Results
 
 LEVEL = 0.05
@@ -223,7 +230,7 @@ def results() -> Results:
                 value = 0.9 + at / 1000 + place
                 measures.append({**row, "metric": "masks/accuracy", "at": at, "value": value})
     tables = {"runs": runs, "curves": curves, "measures": measures}
-    tables |= {"confusion": [], "pictures": []}
+    tables |= {"candidates": [], "confusion": [], "pictures": []}
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     return Results("e", asked, versions={}, **frames)
 
@@ -281,6 +288,173 @@ def test_checks_are_measured_on_the_tables(results: Results) -> None:
     assert measure(of_masks, results).values == pytest.approx([1.0] * 3)
     against_a_number = check(metric="test/loss", of="standard", than=0.5)
     assert measure(against_a_number, results).values == pytest.approx([-0.1, 0.0, 0.1])
+
+
+ALONG = ["standard", "dropout 0.3", "dropout 0.5"]
+
+
+@pytest.fixture
+def three() -> Results:
+    """Three rates, 12 seeds: loss 0.5 + rate × (1 + seed / 10), accuracy 0.9 less rate / 10."""
+    asked = experiment(seeds=list(range(12)), dropout=[0.0, 0.3, 0.5])
+    rows = [
+        {
+            **cell.row(),
+            "seed": seed,
+            "test/loss": 0.5 + seed / 100 + cell.dropout[0] * (1 + seed / 10),
+            "test/accuracy": 0.9 - cell.dropout[0] * (seed - 2) / 10,
+        }
+        for cell in asked.cells()
+        for seed in asked.seeds
+    ]
+    tables = {"runs": pd.DataFrame(rows)}
+    others = ("candidates", "curves", "measures", "confusion", "pictures")
+    nothing = dict.fromkeys(others, pd.DataFrame())
+    return Results("e", asked, versions={}, **tables, **nothing)
+
+
+def rising(**changes: object) -> Check:
+    content = {"metric": "test/loss", "of": ALONG, "is": "rising", "over": "rate"}
+    return Check.model_validate(content | changes)
+
+
+def test_a_slope_is_tested_as_a_difference_is(three: Results) -> None:
+    expected = 1 + np.arange(12) / 10
+    assert measure(rising(), three).values == pytest.approx(expected)
+    cells = {cell.label: cell for cell in three.experiment.cells()}
+    table = np.column_stack([three.figures(cells[label], "test/loss") for label in ALONG])
+    by_place = measure(rising(over="place"), three)
+    assert by_place.values == pytest.approx(slopes(table, [1, 2, 3]))
+    gain = rising(gain=True, of=[*ALONG[1:], ALONG[1]])
+    assert measure(gain, three).values == pytest.approx(expected)
+    for margin, falls in ((0.0, False), (1.2, False), (0.0, True)):
+        one = rising(margin=margin, **{"is": "falling" if falls else "rising"})
+        measured = measure(one, three)
+        towards = (-expected if falls else expected) - margin
+        assert measured.for_it == pytest.approx(sign_flip_p(towards))
+        assert measured.against_it == pytest.approx(sign_flip_p(-towards))
+        (entry,) = judged({"c": claim(one)}, {"c": [measured]}, LEVEL)
+        assert entry.verdict == ("contradicted" if falls else "supported")
+
+
+def test_often_is_judged_by_the_sign_test(three: Results) -> None:
+    behind = check(of="dropout 0.5", **{"is": "lower"}, often=True)
+    measured = measure(behind, three)
+    # Above at seeds 0 and 1, a tie at 2, below at the nine others.
+    assert measured.values.tolist() == [0.0, 0.0, 0.5] + [1.0] * 9
+    assert measured.for_it == sign_test_p([1.0] * 9 + [-1.0] * 2)
+    assert measured.against_it == sign_test_p([1.0] * 2 + [-1.0] * 9)
+    assert measured.interval.mean == 9.5 / 12
+    ahead = measure(check(of="dropout 0.5", often=True), three)
+    assert ahead.values == pytest.approx(1 - measured.values)
+    assert (ahead.for_it, ahead.against_it) == (measured.against_it, measured.for_it)
+    for is_, verdict in (("lower", "supported"), ("higher", "contradicted")):
+        always = check(of="dropout 0.5", metric="test/accuracy", often=True, **{"is": is_})
+        parts = [of_difference(always, np.full(12, -0.01))]
+        (entry,) = judged({"c": claim(always)}, {"c": parts}, LEVEL)
+        assert entry.verdict == verdict
+    margin = measure(check(of="dropout 0.5", **{"is": "lower"}, often=True, margin=-0.06), three)
+    assert margin.values.tolist() == [0.0] + [1.0] * 11
+    near = check(of="dropout 0.5", **{"is": "equal"}, often=True, margin=0.125)
+    assert measure(near, three).values.tolist() == [1.0] * 5 + [0.0] * 7
+    assert measure(rising(often=True, margin=1.55), three).values.tolist() == [0.0] * 6 + [1.0] * 6
+
+
+def test_a_rounding_error_is_a_tie() -> None:
+    often = check(often=True, margin=0.01)
+    values = np.array([0.95 - 0.94, 0.31 - 0.30, 0.02, -0.02])
+    assert of_difference(often, values).values.tolist() == [0.5, 0.5, 1.0, 0.0]
+
+
+def test_steadier_is_judged_by_the_spreads(three: Results) -> None:
+    steadier = check(metric="test/loss", of="standard", than="dropout 0.5", **{"is": "steadier"})
+    measured = measure(steadier, three)
+    assert measured.interval.mean == pytest.approx(math.log(0.01 / 0.06))
+    standard, dropout = (np.linspace(0, step, 12, dtype=np.float64) for step in (0.11, 0.66))
+    assert measured.for_it == pytest.approx(steadier_p(standard, dropout))
+    assert measured.against_it == pytest.approx(steadier_p(dropout, standard))
+    random = np.random.default_rng(5)
+    narrow, wide = random.normal(0, 1, 30), random.normal(5, 4, 30)
+    for pair, verdict in (
+        ((narrow, wide), "supported"),
+        ((wide, narrow), "contradicted"),
+        ((narrow, narrow[::-1]), "inconclusive"),
+    ):
+        (entry,) = judged({"c": claim(steadier)}, {"c": [of_spreads(steadier, *pair)]}, LEVEL)
+        assert entry.verdict == verdict
+
+
+def test_what_does_not_vary_has_no_ratio_of_spreads(three: Results) -> None:
+    steadier = check(of="standard", than="dropout 0.5", **{"is": "steadier"})
+    with pytest.raises(BenchError, match=r"claims\.c\.checks\[0\]: .* of standard is the same"):
+        ledger({"c": claim(steadier)}, LEVEL, {"e": three})
+
+
+@dataclasses.dataclass(frozen=True)
+class CutShort(Results):
+    """Results some of whose trainings were cut short, by the cells' labels."""
+
+    short: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+
+    def unfinished(self, cell: Cell) -> tuple[int, ...]:
+        return self.short.get(cell.label, ())
+
+
+def cut_short(results: Results, **short: tuple[int, ...]) -> Results:
+    values = {f.name: getattr(results, f.name) for f in dataclasses.fields(results)}
+    return CutShort(**values, short={k.replace("_", " "): v for k, v in short.items()})
+
+
+def test_a_claim_on_trainings_cut_short_has_no_verdict(three: Results) -> None:
+    clear = claim(check(metric="test/loss", of="dropout 0.5"))
+    other = claim(check(metric="test/loss", of="dropout 0.3"))
+    short = cut_short(three, **{"dropout_0.5": (3, 4, 11)})
+    entry, sound = ledger({"c": clear, "d": other}, LEVEL, {"e": short})
+    assert (entry.verdict, sound.verdict) == ("inconclusive", "supported")
+    assert entry.reason == "cut short by the limit of epochs: dropout 0.5 at 3 of 12 draws"
+    assert sound.reason == ""
+    (whole,) = ledger({"c": clear}, LEVEL, {"e": three})
+    assert (whole.verdict, whole.reason) == ("supported", "")
+    assert whole.p == entry.p
+
+
+def test_a_gain_rests_on_its_baseline_and_a_point_of_the_curve_on_nothing_later(
+    three: Results,
+) -> None:
+    short = cut_short(three, standard=(0,), **{"dropout_0.3": (1, 2)})
+    alone = check(of="dropout 0.5", than=None)
+    assert unfinished(claim(alone), short) == ""
+    gain = check(of="dropout 0.5", than=None, gain=True)
+    assert unfinished(claim(gain), short).endswith(": standard at 1 of 12 draws")
+    trend = claim(rising(), alone)
+    told = ": standard at 1 of 12 draws, dropout 0.3 at 2 of 12 draws"
+    assert unfinished(trend, short).endswith(told)
+    early = check(metric="train/loss", of="dropout 0.3", epoch=1)
+    assert unfinished(claim(early), short) == ""
+
+
+def test_what_must_hold_is_judged_by_its_interval_alone(results: Results) -> None:
+    """At three seeds no p is below the level."""
+    identity = check(metric="test/loss", **{"is": "equal"}, margin=0.1, than="dropout 0.5")
+    held = {
+        "holds": claim(identity.model_copy(update={"of": "dropout 0.5"})),
+        "broken": claim(identity.model_copy(update={"of": "standard"})),
+    }
+    holds, broken = what_must_hold(held, {"e": results})
+    assert (holds.verdict, broken.verdict) == ("supported", "contradicted")
+    assert ledger(held, LEVEL, {"e": results})[0].verdict == "inconclusive"
+    with pytest.raises(BenchError, match=r"must_hold\.c\.checks\[0\]: no quantity"):
+        what_must_hold({"c": claim(check(metric="test/los"))}, {"e": results})
+    assert what_must_hold({}, {}) == []
+
+
+def test_an_empty_table_is_an_error_that_names_the_claim(results: Results) -> None:
+    for runs in (results.runs.iloc[:0], pd.DataFrame()):
+        empty = dataclasses.replace(results, runs=runs)
+        for metric in ("test/loss", "gap/loss", "epochs-to/train/loss"):
+            one = check(metric=metric, at=0.5 if metric.startswith("epochs") else None)
+            with pytest.raises(BenchError, match=r"claims\.c\.checks\[0\]: .*0 seeds.* needs 2"):
+                ledger({"c": claim(one)}, LEVEL, {"e": empty})
 
 
 def test_the_ledger_measures_and_judges(results: Results) -> None:

@@ -74,8 +74,15 @@ CHECK = {
     "at": 1.0,
     "than_at": 2.0,
     "gain": False,
+    "often": True,
 }
-TREND = {"metric": "train/loss", "epoch": 1, "of": [*CELLS, CELLS[0]], "is": "rising"}
+TREND = {
+    "metric": "train/loss",
+    "epoch": 1,
+    "of": [*CELLS, CELLS[0]],
+    "is": "rising",
+    "over": "width",
+}
 CLAIM = {
     "source": "someone",
     "says": "It helps.",
@@ -99,6 +106,7 @@ CLAIMS: dict[str, Any] = {
         }
     },
     "claims": {"helps": CLAIM, "harms": CLAIM | {"contradicts": []}},
+    "must_hold": {"identity": CLAIM | {"contradicts": []}},
     "timed": {"slower": CLAIM | {"contradicts": []}},
 }
 

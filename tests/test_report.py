@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from dropout_bench.analysis.claims import Check, Claim, Claims
 from dropout_bench.analysis.effects import costs, effects
-from dropout_bench.analysis.ledger import judged, of_difference
+from dropout_bench.analysis.ledger import Measured, judged, of_difference
 from dropout_bench.analysis.overview import overview
+from dropout_bench.analysis.statistics import Interval
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
@@ -230,6 +231,67 @@ def test_the_command_without_times_and_with_them(tmp_path: Path) -> None:
     committed = (PROJECT / "reports" / "timings.md").read_text()
     table = committed.partition(f"## {name}\n")[2].partition("\n## ")[0]
     assert table.strip() in told
+
+
+def test_the_report_shows_what_must_hold_and_why_there_is_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tables(tmp_path / "results" / "small", SIX, {"dropout 0.5": 0.02})
+    near = {"metric": "test/accuracy", "of": "standard", "is": "equal", "than": 0.9, "margin": 0.1}
+    identity = CLAIM | {"says": "It is near 0.9.", "checks": [near]}
+    broken = CLAIM | {"says": "It is near 0.5.", "checks": [near | {"than": 0.5}]}
+    claims = Claims.model_validate({
+        "sources": {"tutorial": "one"},
+        "claims": {"better": CLAIM},
+        "must_hold": {"near": identity, "far": broken},
+    })  # fmt: skip
+    monkeypatch.setattr(
+        Results, "unfinished", lambda _, cell: (0,) if cell.label == "standard" else ()
+    )
+    told = render({"small": SIX}, claims, tmp_path).read_text()
+    ledger, _, held = told.partition("## What must hold")
+    assert (
+        "| **inconclusive**: cut short by the limit of epochs: standard at 1 of 2 draws |" in ledger
+    )
+    assert "near 0" not in ledger
+    rows = [line for line in held.splitlines() if "</a>It is near" in line]
+    assert [row.split(" | ")[2] for row in rows] == ["yes", "**no**"]
+    assert "Of 1 claims about dropout" in told
+    alone = render({"small": SIX}, Claims(), tmp_path).read_text()
+    assert "What must hold" not in alone
+
+
+def test_effects_are_written_in_the_unit_of_their_check() -> None:
+    def written(low: float, mean: float, high: float, **check: Any) -> tuple[str, str]:
+        content = {"metric": "test/accuracy", "of": "a", "than": "b", "is": "higher"} | check
+        made = Check.model_validate({k: v for k, v in content.items() if v is not None})
+        interval = Interval(mean, low, high)
+        return text.told(made), text.effect(Measured(made, np.zeros(2), interval, 1.0, 1.0))
+
+    assert written(0.001, 0.01, 0.02) == (
+        "test/accuracy: a higher than b",
+        "+1.00 (+0.10 to +2.00) points",
+    )
+    assert written(0.5, 0.75, 0.9, often=True) == (
+        "test/accuracy: a higher than b, at most draws",
+        "at 75 % of draws (50 to 90 %)",
+    )
+    assert written(-np.log(4), -np.log(2), 0.0, **{"is": "steadier"}) == (
+        "test/accuracy: a steadier than b",
+        "0.50 times the spread (0.25 to 1.00)",
+    )
+    trend = {"of": ["a", "b", "c"], "is": "rising", "than": None}
+    assert written(-0.01, 0.01, 0.03, **trend, over="size", gain=True) == (
+        "gain in test/accuracy: rising from a to c",
+        "+1.00 (-1.00 to +3.00) points per doubling of the images",
+    )
+    assert written(-0.1, 0.2, 0.5, **trend) == (
+        "test/accuracy: rising from a to c",
+        "+0.20 (-0.10 to +0.50) (Kendall's τ)",
+    )
+    assert written(1.0, 2.0, 3.0, **trend, over="depth", metric="test/loss")[1] == (
+        "+2.000 (+1.000 to +3.000) per hidden layer"
+    )
 
 
 def test_a_run_costs_once(two: tuple[Path, dict[str, Experiment]]) -> None:

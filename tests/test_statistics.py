@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,15 +10,19 @@ from scipy import stats
 
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.statistics import (
-    bootstrap_interval,
-    bootstrap_intervals,
+    deviations,
     false_discovery_adjusted,
     holm_adjusted,
+    log_spread_ratio,
     mean_interval,
     prediction_interval,
     rank_slope,
     seeds_needed,
+    share_interval,
     sign_flip_p,
+    sign_test_p,
+    slopes,
+    steadier_p,
     trend_p,
 )
 
@@ -87,9 +92,6 @@ def test_intervals_cover_as_often_as_they_say() -> None:
     samples = random.normal(2.0, 3.0, (600, 10))
     student = np.mean([2.0 in mean_interval(sample) for sample in samples])
     assert student == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 600))
-    # BCa is a little too narrow for ten values: known, and the p value is there beside it.
-    bootstrap = np.mean([2.0 in bootstrap_interval(sample) for sample in samples[:300]])
-    assert 0.85 < bootstrap < 0.98
     more = random.normal(2.0, 3.0, 600)
     inside = [
         value in prediction_interval(s) for value, s in zip(more.tolist(), samples, strict=True)
@@ -109,38 +111,11 @@ def test_intervals_are_the_textbook_s() -> None:
     assert one_more.high in one_more
     assert one_more.high + 1e-9 not in one_more
     assert math.isfinite(mean_interval([1.0, 2.0]).low)
-    for interval in (mean_interval, bootstrap_interval):
-        alone = interval([2.0])
-        assert alone.mean == 2.0
-        assert math.isnan(alone.low)
-        assert math.isnan(alone.high)
-
-
-def test_bootstrap_intervals_are_scipy_s_alone_and_near_it_many_at_once() -> None:
-    table = np.random.default_rng(10).exponential(0.01, (5, 10))
-    table[3] = 7.0
-    together = bootstrap_intervals(table.tolist())
-    for row, interval in zip(table, together, strict=True):
-        assert bootstrap_interval(row) == pytest.approx(interval, rel=0.05)
-        if np.ptp(row) > 0:
-            theirs = stats.bootstrap(
-                (row,),
-                np.mean,
-                n_resamples=4000,
-                confidence_level=0.95,
-                method="BCa",
-                rng=np.random.default_rng(0),
-            ).confidence_interval
-            assert bootstrap_interval(row) == (row.mean(), theirs.low, theirs.high)
-    assert together[3] == (7.0, 7.0, 7.0)
-    assert bootstrap_interval(table[0], seed=1) != bootstrap_interval(table[0])
-
-
-def test_bootstrap_intervals_repeat_and_take_a_constant() -> None:
-    sample = np.random.default_rng(7).exponential(1, 10)
-    assert bootstrap_interval(sample) == bootstrap_interval(sample)
-    assert bootstrap_interval([2.0, 2.0]) == (2.0, 2.0, 2.0)
-    assert math.isnan(bootstrap_interval([2.0]).low)
+    alone = mean_interval([2.0])
+    assert alone.mean == 2.0
+    assert math.isnan(alone.low)
+    assert math.isnan(alone.high)
+    assert mean_interval([2.0, 2.0]) == (2.0, 2.0, 2.0)
 
 
 def test_a_trend_is_told_from_its_reverse_and_from_none() -> None:
@@ -189,3 +164,115 @@ def test_a_whole_number_is_in_an_interval_as_any_other_is() -> None:
     assert 3 not in interval
     assert np.float32(0.5) in interval
     assert not interval.__contains__("0")
+
+
+def test_the_sign_test_is_the_exact_binomial_s_and_ties_say_nothing() -> None:
+    for above, below in itertools.product(range(8), repeat=2):
+        values = [0.3] * above + [-7.0] * below
+        if values:
+            theirs = stats.binomtest(above, above + below, alternative="greater").pvalue
+            assert sign_test_p(values) == pytest.approx(theirs)
+            assert sign_test_p(values) == pytest.approx(sign_flip_p(np.sign(values)), abs=0.02)
+            assert sign_test_p([*values, 0.0, 0.0]) == sign_test_p(values)
+    assert sign_test_p([0.0, 0.0]) == 1.0
+
+
+def test_a_share_s_interval_is_clopper_and_pearson_s() -> None:
+    for n in (5, 12):
+        for k in range(n + 1):
+            found = share_interval([1.0] * k + [0.0] * (n - k))
+            theirs = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
+            assert found == pytest.approx((k / n, theirs.low, theirs.high))
+            turned = share_interval([0.0] * k + [1.0] * (n - k))
+            assert found == pytest.approx((1 - turned.mean, 1 - turned.high, 1 - turned.low))
+    assert share_interval([1.0, 0.0, 0.5, 0.5]) == share_interval([1.0, 0.0, 1.0, 0.0])
+
+
+def test_a_share_s_interval_leaves_a_half_out_only_where_the_sign_test_rejects() -> None:
+    for above, below, ties in itertools.product(range(13), repeat=3):
+        if 2 <= above + below + ties <= 14:
+            interval = share_interval([1.0] * above + [0.0] * below + [0.5] * ties)
+            p = sign_test_p([1.0] * above + [-1.0] * below + [0.0] * ties)
+            if ties == 0:
+                assert (interval.low > 0.5) == (p < 0.025)
+            assert interval.low <= 0.5 or p < 0.025
+
+
+def test_a_share_s_interval_covers_the_share_with_ties_and_without() -> None:
+    random = np.random.default_rng(12)
+    for ties in (0.0, 0.3):
+        drawn = random.choice(
+            [1.0, 0.5, 0.0], p=[0.8 - ties / 2, ties, 0.2 - ties / 2], size=(800, 12)
+        )
+        assert np.mean([0.8 in share_interval(scores) for scores in drawn]) > 0.94
+
+
+def normal(random: np.random.Generator, size: int) -> np.ndarray:
+    return random.normal(size=size)
+
+
+def heavy(random: np.random.Generator, size: int) -> np.ndarray:
+    """One training in ten fails."""
+    return random.normal(size=size) * np.where(random.random(size) < 0.1, 5.0, 1.0)
+
+
+def pitman_morgan_p(one: np.ndarray, other: np.ndarray) -> float:
+    """The classical test, for normal values."""
+    return float(stats.pearsonr(one - other, one + other, alternative="less").pvalue)
+
+
+@pytest.mark.parametrize("shape", [normal, heavy])
+@pytest.mark.parametrize("shared", [0.0, 0.7])
+def test_of_equal_spreads_neither_is_steadier(shape: Any, shared: float) -> None:
+    random, n, level = np.random.default_rng(21), 16, 0.05
+    ours, classical, covered = [], [], []
+    for _ in range(500):
+        common, one, other = (shape(random, n) for _ in range(3))
+        a, b = (math.sqrt(shared) * common + math.sqrt(1 - shared) * own for own in (one, other))
+        ours.append(steadier_p(a, b) <= level)
+        classical.append(pitman_morgan_p(a, b) <= level)
+        covered.append(0 in mean_interval(log_spread_ratio(2.0 * a, b) - math.log(2)))
+    slack = 4 * math.sqrt(level * (1 - level) / 500)
+    assert np.mean(ours) <= level + slack
+    assert np.mean(covered) >= (0.95 if shape is normal else 0.92) - slack
+    if shape is normal:
+        assert np.mean(ours) >= level - slack
+        assert np.mean(classical) <= level + slack
+    elif not shared:
+        assert np.mean(classical) > 2 * level, "why it is not used"
+
+
+def test_a_steadier_one_is_found_and_its_ratio_is_that_of_the_spreads() -> None:
+    random = np.random.default_rng(22)
+    common, one, other = random.normal(size=(3, 48))
+    wide, narrow = 3.0 + common + other, 7.0 + 0.4 * (common + one)
+    assert steadier_p(narrow, wide) < 0.001 < 0.99 < steadier_p(wide, narrow)
+    parts = log_spread_ratio(narrow, wide)
+    assert parts.mean() == pytest.approx(
+        math.log(deviations(narrow).mean() / deviations(wide).mean())
+    )
+    assert math.log(0.4) in mean_interval(parts)
+
+
+def test_what_is_steadier_does_not_depend_on_the_unit_and_has_two_sides() -> None:
+    one, other = np.random.default_rng(23).exponential(size=(2, 10))
+    assert steadier_p(100 * one, 100 * other) == steadier_p(one, other)
+    assert steadier_p(one + 5, other - 5) == pytest.approx(steadier_p(one, other))
+    assert log_spread_ratio(100 * one, 100 * other) == pytest.approx(log_spread_ratio(one, other))
+    assert log_spread_ratio(other, one) == pytest.approx(-log_spread_ratio(one, other))
+    assert steadier_p(one, other) + steadier_p(other, one) == pytest.approx(1.0, abs=0.01)
+    # Of the same values in another order neither is steadier.
+    assert log_spread_ratio(one, one[::-1]).mean() == pytest.approx(0)
+    with pytest.raises(ValueError, match="not finite"):
+        steadier_p([1.0, math.nan], [1.0, 2.0])
+
+
+def test_slopes_are_least_squares() -> None:
+    random = np.random.default_rng(24)
+    places = [1.0, 2.0, 4.0, 4.5]
+    table = random.normal(size=(5, 4)) + np.multiply.outer(random.normal(size=5), places)
+    expected = [stats.linregress(places, row).slope for row in table]
+    assert slopes(table, places) == pytest.approx(expected)
+    assert slopes(table[:, ::-1], places[::-1]) == pytest.approx(expected)
+    assert slopes(table + 3, places) == pytest.approx(expected)
+    assert slopes(np.multiply.outer([2.0, -1.0], places), places) == pytest.approx([2.0, -1.0])

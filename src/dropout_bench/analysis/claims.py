@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from dropout_bench.analysis.axes import AXES
 from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import read_yaml, validated
@@ -80,9 +81,10 @@ class Check(Strict):
     of: str | Annotated[tuple[str, ...], Field(min_length=3)]
     """label of the cell that is compared; for a trend, all cells in order"""
     direction: Annotated[
-        Literal["higher", "lower", "equal", "rising", "falling"], Field(alias="is")
+        Literal["higher", "lower", "equal", "steadier", "rising", "falling"], Field(alias="is")
     ]
-    """how it compares; equal means within the margin, rising and falling are trends"""
+    """how it compares; equal: within the margin; steadier: varies less from draw to draw; rising
+    and falling are trends"""
     than: str | float | None = None
     """what it is compared with: another cell, or a number; else itself at ``than_at``, or 0"""
     margin: Annotated[float, Field(allow_inf_nan=False)] = 0.0
@@ -95,14 +97,28 @@ class Check(Strict):
     """epoch of a curve"""
     gain: bool = False
     """compare what dropout adds: each cell less the same one without dropout"""
+    over: Literal["size", "depth", "width", "rate", "place"] | None = None
+    """take a trend's slope: per doubling of the images (size) or of the first hidden layer (width),
+    per hidden layer (depth), per unit of the rate, or per place in the list"""
+    often: bool = False
+    """it holds at more than half of the draws, rather than on average"""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         trend = self.direction in {"rising", "falling"}
         if trend != isinstance(self.of, tuple):
             raise ValueError("of: a trend (rising, falling) is along three cells or more, in order")
-        if trend and (self.than is not None or self.than_at is not None or self.margin):
-            raise ValueError("than, than_at, margin: a trend has none of them")
+        if trend and (self.than is not None or self.than_at is not None):
+            raise ValueError("than, than_at: a trend has none of them")
+        if self.over and not trend:
+            raise ValueError("over: only a trend (rising, falling) has a slope")
+        if trend and not self.over and (self.margin or self.often):
+            raise ValueError("margin, often: a trend has them only as a slope; say over what")
+        if self.direction == "steadier":
+            if isinstance(self.than, float) or (self.than is None and self.than_at is None):
+                raise ValueError("than: say which cell it is steadier than")
+            if self.margin or self.often:
+                raise ValueError("margin, often: steadier has none of them")
         if isinstance(self.than, float) and self.than_at is not None:
             raise ValueError("than_at: the other side is a number, which has no place")
         if self.direction == "equal" and self.margin <= 0:
@@ -147,6 +163,9 @@ class Claims(Strict):
     """published figures, by the experiment they are set beside"""
     claims: dict[ClaimName, Claim] = Field(default_factory=dict)
     """the ledger, by name"""
+    must_hold: dict[ClaimName, Claim] = Field(default_factory=dict)
+    """identities and inequalities that are true by mathematics: they test the code, not dropout, so
+    that they are judged by their intervals alone and no part of the ledger"""
     timed: dict[ClaimName, Claim] = Field(default_factory=dict)
     """claims about times, whose verdicts stand apart, in ``timings.md``"""
 
@@ -155,6 +174,7 @@ class Claims(Strict):
         kept: dict[str, Any] = {
             "published": {k: v for k, v in self.published.items() if k in experiments},
             "claims": {k: v for k, v in self.claims.items() if v.experiment in experiments},
+            "must_hold": {k: v for k, v in self.must_hold.items() if v.experiment in experiments},
             "timed": {k: v for k, v in self.timed.items() if v.experiment in experiments},
         }
         return self.model_copy(update=kept)
@@ -175,7 +195,9 @@ def load_claims(
             source or quantity does not exist, or an experiment does not measure what is asked.
     """
     claims = validated(Claims, read_yaml(path), path)
-    kept: dict[str, dict[str, Any]] = {"published": {}, "claims": {}, "timed": {}}
+    kept: dict[str, dict[str, Any]] = {
+        section: {} for section in ("published", "claims", "must_hold", "timed")
+    }
     for section, those in kept.items():
         for name, each in getattr(claims, section).items():
             try:
@@ -223,6 +245,11 @@ def _check(
             cell = _named(here, "cell", label, cells)
             if check.gain and experiment.without_dropout(cell) is None:
                 raise BenchError(f'{here}.gain: "{label}" has no cell without dropout')
+        if check.over:
+            try:
+                AXES[check.over].places([cells[label] for label in check.of])
+            except ValueError as error:
+                raise BenchError(f"{here}.over: {error}") from error
         _within(here, check.epoch, each.experiment, experiment)
         entry = _asked_rightly(here, check, [cells[label].hidden for label in check.cells])
         if entry.timed and each is not claims.timed.get(name):

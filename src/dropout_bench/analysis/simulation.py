@@ -8,7 +8,7 @@ import numpy as np
 
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.claims import Check, Claim, Claims
-from dropout_bench.analysis.ledger import LedgerEntry, Measured, Verdict, judged, of_differences
+from dropout_bench.analysis.ledger import LedgerEntry, Measured, Verdict, judged, of_difference
 
 _CHECK = Check.model_validate({"metric": "made up", "of": "a", "than": "b", "is": "higher"})
 _CLAIM = Claim(source="nobody", says="a is higher than b", experiment="none", checks=(_CHECK,))
@@ -65,7 +65,7 @@ def simulate(
 def _measured(truth: tuple[float, ...], ledgers: int, seeds: int) -> list[list[Measured]]:
     random = np.random.default_rng(2014)
     return [
-        of_differences(_CHECK, [random.normal(mean, 1.0, seeds) for mean in truth])
+        [of_difference(_CHECK, random.normal(mean, 1.0, seeds)) for mean in truth]
         for _ in range(ledgers)
     ]
 

@@ -19,7 +19,7 @@ LEVEL = 0.95
 """Level of every interval in the report."""
 
 RESAMPLES = 4000
-"""Bootstrap resamples of an interval; sampled sign flips where all of them are too many."""
+"""Sampled sign flips, or permutations, where all of them are too many."""
 
 EXACT_SEEDS = 12
 """Up to so many seeds all 2ⁿ sign flips are tried."""
@@ -57,33 +57,93 @@ def mean_interval(values: Sample) -> Interval:
     return _interval(values, math.sqrt(1 / len(values)))
 
 
-def bootstrap_interval(values: Sample, seed: int = 0) -> Interval:
-    """Where the mean lies, for values of any distribution: bias-corrected and accelerated.
+def share_interval(scores: Sample) -> Interval:
+    """Where the share of all draws lies at which something holds, of scores 1, 0 and, for a tie, ½.
 
-    Source: Efron 1987, *Better bootstrap confidence intervals*, JASA 82; by scipy.
+    Clopper and Pearson's: the shares π that two one-sided binomial tests of k = Σ scores out of n
+    do not reject. So it never leaves ½ out where :func:`sign_test_p` does not reject at 2.5 %, and
+    it covers π with at least 95 %, where Wilson's covers it so on average over π and with less for
+    some. A tie has less variance than a success or a failure, so that ties make it wider only.
+
+    Source: Clopper and Pearson 1934, *The use of confidence or fiducial limits*, Biometrika 26.
+    That P(A > B) over all sources of variation is what to report, and meaningful from 0.75 on:
+    Bouthillier et al. 2021, *Accounting for variance in machine learning benchmarks*, MLSys 3.
     """
-    return bootstrap_intervals([values], seed)[0]
+    n, k = len(scores), float(np.sum(scores))
+    tail = (1 - LEVEL) / 2
+    low = float(stats.beta.ppf(tail, k, n - k + 1)) if k > 0 else 0.0
+    high = float(stats.beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0
+    return Interval(k / n, low, high)
 
 
-def bootstrap_intervals(samples: Sequence[Sample], seed: int = 0) -> list[Interval]:
-    """Return a :func:`bootstrap_interval` of each of many samples of equal size, in less time."""
-    table = np.asarray(samples, dtype=float)
-    means = table.mean(axis=1)
-    if table.shape[1] < 2:
-        return [Interval(float(mean), math.nan, math.nan) for mean in means]
-    low, high = means.copy(), means.copy()
-    varies = np.ptp(table, axis=1) > 0
-    if varies.any():
-        low[varies], high[varies] = stats.bootstrap(
-            (table[varies],),
-            np.mean,
-            axis=1,
-            n_resamples=RESAMPLES,
-            confidence_level=LEVEL,
-            method="BCa",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    return [Interval(*map(float, row)) for row in zip(means, low, high, strict=True)]
+def sign_test_p(values: Sample) -> float:
+    """Return p of the one-sided sign test that values above 0 are more frequent than those below.
+
+    P(above) + P(0) / 2 > 1/2 says the same. Given how many are not 0, those above are binomial with
+    1/2 under the null: p is exact, and values of 0 say nothing on either side.
+
+    Source: Arbuthnot 1710; Dixon and Mood 1946, *The statistical sign test*, JASA 41.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    signs = np.sign(_finite(values))
+    above, decided = int((signs > 0).sum()), int((signs != 0).sum())
+    return float(stats.binom.sf(above - 1, decided, 0.5))
+
+
+def deviations(values: Sample) -> NDArray[np.float64]:
+    """Return how far each value is from the median of all: |x − x̃|."""
+    sample = np.asarray(values, dtype=float)
+    deviation: NDArray[np.float64] = np.abs(sample - np.median(sample))
+    return deviation
+
+
+def log_spread_ratio(one: Sample, other: Sample) -> NDArray[np.float64]:
+    """Return, at each seed, its part in the logarithm of the ratio of two spreads.
+
+    The spread is the mean deviation from the median; with a and b the :func:`deviations` of both,
+    the values log(ā / b̄) + a / ā − b / b̄ have the mean log(ā / b̄), and, being the first order of
+    the delta method, its standard error: so that their :func:`mean_interval` is that of the log
+    ratio. Both samples must vary.
+    """
+    a, b = deviations(one), deviations(other)
+    parts: NDArray[np.float64] = np.log(a.mean() / b.mean()) + a / a.mean() - b / b.mean()
+    return parts
+
+
+def steadier_p(one: Sample, other: Sample, seed: int = 0) -> float:
+    """Return p of a one-sided test that ``one`` varies less over the seeds than ``other``.
+
+    The sign-flip test of the paired differences of :func:`deviations`: Brown and Forsythe's test
+    for pairs. If both vary alike, it is as likely that one is the further from its median at a seed
+    as that the other is.
+
+    The classical test is Pitman and Morgan's, of the correlation of sums and differences: exact for
+    normal values, and for these more powerful (equal spreads are told from a ratio of 1.6, at n =
+    24 and r = 0.7, in 84 % of samples, and by this test in 66 %). With heavy tails it fails, the
+    worse the more seeds: at 2.5 % it rejects equal spreads of Student's t with 3 degrees of freedom
+    in 12 % of samples of 12 and in 19 % of 48, and its interval (Pitman 1939) covers the ratio with
+    77 and 63 % instead of 95. This test rejects 1.1 to 3.1 % of all that was tried (normal, t,
+    exponential, one in ten five times as wide, with and without correlation), and the interval of
+    :func:`log_spread_ratio` covers 92 to 97 %. As a training that fails now and then is such a
+    tail, this is the one that is used.
+
+    Source: Brown and Forsythe 1974, *Robust tests for the equality of variances*, JASA 69; Wilcox
+    1989, *Comparing the variances of dependent groups*, Psychometrika 54; Pitman 1939, *A note on
+    normal correlation*, Biometrika 31.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    return sign_flip_p(deviations(_finite(other)) - deviations(_finite(one)), seed)
+
+
+def slopes(table: Sample, places: Sequence[float]) -> NDArray[np.float64]:
+    """Return at each seed the least-squares slope of the values over the places of the columns."""
+    centred = np.asarray(places, dtype=float) - np.mean(places)
+    found: NDArray[np.float64] = np.asarray(table, dtype=float) @ centred / (centred @ centred)
+    return found
 
 
 def sign_flip_p(values: Sample, seed: int = 0) -> float:

@@ -11,7 +11,7 @@ import jinja2
 
 from dropout_bench.analysis.claims import Claims, Published
 from dropout_bench.analysis.effects import accuracy_by_class, effects
-from dropout_bench.analysis.ledger import Verdict, ledger
+from dropout_bench.analysis.ledger import Verdict, ledger, what_must_hold
 from dropout_bench.analysis.overview import overview
 from dropout_bench.analysis.reproduction import Reproduction, reproductions
 from dropout_bench.analysis.simulation import powers
@@ -66,7 +66,8 @@ def render(
         BenchError: results are missing or are not those of the experiments.
     """
     results = [read_results(reports, name, experiment) for name, experiment in experiments.items()]
-    entries = ledger(claims.claims, claims.level, {result.name: result for result in results})
+    by_name = {result.name: result for result in results}
+    entries = ledger(claims.claims, claims.level, by_name)
     sections = [_section(result, claims.published.get(result.name)) for result in results]
     colours = Colours(experiments.values())
     with whole_folder(reports / "figures") as folder, ProcessPoolExecutor() as pool:
@@ -90,6 +91,7 @@ def render(
         sections=sections,
         versions={key: value for result in results for key, value in result.versions.items()},
         entries=entries,
+        held=what_must_hold(claims.must_hold, by_name),
         overview=overview(entries, claims.level),
         left_out=left_out,
         powers=simulated.result(),

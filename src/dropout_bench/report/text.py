@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from dropout_bench.analysis.axes import AXES
 from dropout_bench.analysis.claims import Check
 from dropout_bench.analysis.effects import Effect
 from dropout_bench.analysis.ledger import Measured
@@ -192,11 +193,18 @@ def sentence(effect: Effect) -> str:
 
 def effect(measured: Measured) -> str:
     """Write what was measured for a check: a difference with its interval, in its unit."""
-    unit, scale, digits = "", 1.0, 3
-    if measured.check.direction in {"rising", "falling"}:
+    check, unit, scale, digits = measured.check, "", 1.0, 3
+    if check.often:
+        share, least, most = (f"{100 * value:.0f}" for value in measured.interval)
+        return f"at {share} % of draws ({least} to {most} %)"
+    if check.direction == "steadier":
+        ratio, least, most = (f"{math.exp(value):.2f}" for value in measured.interval)
+        return f"{ratio} times the spread ({least} to {most})"
+    if isinstance(check.of, tuple) and not check.over:
         unit, digits = " (Kendall's τ)", 2
-    elif quantity(measured.check.metric).unit == "fraction":
+    elif quantity(check.metric).unit == "fraction":
         unit, scale, digits = " points", 100.0, 2
+    unit += f" per {AXES[check.over].per}" if check.over else ""
     mean, low, high = (scale * value for value in measured.interval)
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
 
@@ -206,9 +214,10 @@ def told(check: Check) -> str:
     place = f" at {check.at:g}" if check.at is not None else ""
     place += f", epoch {check.epoch}" if check.epoch else ""
     what = f"{'gain in ' if check.gain else ''}{check.metric}{place}"
+    often = ", at most draws" if check.often else ""
     if isinstance(check.of, tuple):
-        return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}"
+        return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}{often}"
     other = f"at {check.than_at:g}" if check.than_at is not None else 0
     than = "to" if check.direction == "equal" else "than"
     of = other if check.than is None else check.than
-    return f"{what}: {check.of} {check.direction} {than} {of}"
+    return f"{what}: {check.of} {check.direction} {than} {of}{often}"
