@@ -62,7 +62,7 @@ def gradients(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     norms = [float(gradient.norm() / weight.detach().norm()) for gradient, weight in pairs]
     for layer, norm in enumerate(norms, start=1):
         yield "gradients/norm", layer, norm
-    yield "gradients/ratio", 1, norms[0] / norms[-1]
+    yield "gradients/ratio", 1, norms[0] / max(1e-30, norms[-1])
     for layer, norm in enumerate(arriving, start=1):
         yield "gradients/arriving", layer, norm
     yield "gradients/first", 1, arriving[0] / arriving[-1]

@@ -55,6 +55,7 @@ def masks(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     certain, drawn = networks.until_noise(network)
     before = certain(images)
     scaled = drawn(before)
+    evaluated = float(scaled.double().mean())
     probabilities = rest(scaled).softmax(1)
     yield from _prediction(probabilities, labels, 0)
     right = probabilities.argmax(1) == labels
@@ -71,7 +72,8 @@ def masks(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
         if count in MASKS:
             yield from _prediction(total / count, labels, count)
             yield from _difference((total.argmax(1) == labels).double() - right.double(), count)
-            yield "masks/activation", count, activation / count / float(scaled.double().mean())
+            # A layer that is silent is so with every mask.
+            yield "masks/activation", count, activation / count / evaluated if evaluated else 1
     network.eval()
 
 
