@@ -102,10 +102,18 @@ class Check(Strict):
     per hidden layer (depth), per unit of the rate, or per place in the list"""
     often: bool = False
     """it holds at more than half of the draws, rather than on average"""
+    along: str | None = None
+    """rising or falling with this quantity of the arm without dropout, from draw to draw"""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         trend = self.direction in {"rising", "falling"}
+        if self.along is not None:
+            if not trend or isinstance(self.of, tuple):
+                raise ValueError("along: say of one cell whether it is rising or falling")
+            if self.over or self.often or self.margin or self.than is not None:
+                raise ValueError("over, often, margin, than: with along there is none of them")
+            return self
         if trend != isinstance(self.of, tuple):
             raise ValueError("of: a trend (rising, falling) is along three cells or more, in order")
         if trend and (self.than is not None or self.than_at is not None):
@@ -149,6 +157,17 @@ class Claim(Strict):
     """names of claims that cannot be true if this one is"""
 
 
+class Untested(Strict):
+    """What a source says that has no check."""
+
+    source: str
+    """who says it; a key of ``sources``"""
+    says: str
+    """what it says, in our own words"""
+    why: str
+    """why it is not tested"""
+
+
 ClaimName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
 
 
@@ -166,6 +185,8 @@ class Claims(Strict):
     must_hold: dict[ClaimName, Claim] = Field(default_factory=dict)
     """identities and inequalities that are true by mathematics: they test the code, not dropout, so
     that they are judged by their intervals alone and no part of the ledger"""
+    untested: dict[ClaimName, Untested] = Field(default_factory=dict)
+    """what the sources say besides, and why it is not tested"""
     timed: dict[ClaimName, Claim] = Field(default_factory=dict)
     """claims about times, whose verdicts stand apart, in ``timings.md``"""
 
@@ -195,6 +216,8 @@ def load_claims(
             source or quantity does not exist, or an experiment does not measure what is asked.
     """
     claims = validated(Claims, read_yaml(path), path)
+    for name, untested in claims.untested.items():
+        _named(f"{path}: untested.{name}.source", "source", untested.source, claims.sources)
     kept: dict[str, dict[str, Any]] = {
         section: {} for section in ("published", "claims", "must_hold", "timed")
     }
@@ -243,8 +266,9 @@ def _check(
         here = f"{place}.checks[{number}]"
         for label in check.cells:
             cell = _named(here, "cell", label, cells)
-            if check.gain and experiment.without_dropout(cell) is None:
-                raise BenchError(f'{here}.gain: "{label}" has no cell without dropout')
+            if (check.gain or check.along) and experiment.without_dropout(cell) is None:
+                key = "gain" if check.gain else "along"
+                raise BenchError(f'{here}.{key}: "{label}" has no cell without dropout')
         if check.over:
             try:
                 AXES[check.over].places([cells[label] for label in check.of])
@@ -258,6 +282,9 @@ def _check(
                 "move the claim to timed"
             )
         _trained_for(here, entry, check.epoch, each.experiment, experiment)
+        if check.along:
+            of = _named(f"{here}.along", "quantity", check.along, QUANTITIES)
+            _trained_for(here, of, None, each.experiment, experiment)
 
 
 def _asked_rightly(here: str, check: Check, networks: Sequence[tuple[int, ...]]) -> Quantity:
@@ -291,7 +318,7 @@ def _trained_for(
     if entry.measure and entry.measure not in experiment.measures:
         listed = ", ".join([*experiment.measures, entry.measure])
         told = f"{name} does not measure {entry.name}; {write} measures: [{listed}]"
-    elif entry.split == "val" and not experiment.validation:
+    elif entry.split == "val" and not experiment.has_validation:
         told = (
             f"{entry.name} needs a validation split, and {name} has none; {write} validation: 0.1"
         )

@@ -146,6 +146,9 @@ def measure(check: Check, results: Results) -> Measured:
             return of_trend(check, table)
         return of_difference(check, statistics.slopes(table, AXES[check.over].places(along)))
     values = _values(check, cells[check.of], results, check.at)
+    if check.along and (base := results.experiment.without_dropout(cells[check.of])):
+        other = results.figures(base, check.along)
+        return of_difference(check, statistics.slope_values(other, values))
     if isinstance(check.than, float):
         return of_difference(check, values - check.than)
     if check.than is None and check.than_at is None:

@@ -205,6 +205,11 @@ def effect(measured: Measured) -> str:
     elif quantity(check.metric).unit == "fraction":
         unit, scale, digits = " points", 100.0, 2
     unit += f" per {AXES[check.over].per}" if check.over else ""
+    if check.along:
+        along = quantity(check.along)
+        one = "point" if along.unit == "fraction" else along.unit or "unit"
+        scale /= along.scale
+        unit += f" per {one} of the {along.title} without dropout"
     mean, low, high = (scale * value for value in measured.interval)
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
 
@@ -215,6 +220,8 @@ def told(check: Check) -> str:
     place += f", epoch {check.epoch}" if check.epoch else ""
     what = f"{'gain in ' if check.gain else ''}{check.metric}{place}"
     often = ", at most draws" if check.often else ""
+    if check.along:
+        return f"{what}: {check.of}, {check.direction} with {check.along} of the network without"
     if isinstance(check.of, tuple):
         return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}{often}"
     other = f"at {check.than_at:g}" if check.than_at is not None else 0

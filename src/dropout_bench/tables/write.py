@@ -1,6 +1,7 @@
 """Writing the tables of an experiment: a row a run, a row an epoch, a summary."""
 
 import json
+import math
 import shutil
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -137,12 +138,17 @@ def described(experiment: Experiment, run: Run) -> Row:
         "input_dropout": run.input_dropout,
         "dropout": rates_text(run.dropout),
         "hidden": widths_text(run.hidden),
-        "train_size": run.train_size - (experiment.validation_images or 0),
+        "train_size": trained_on(run),
         "normalise": (named or [f"(v - {mean:g}) / {sd:g}"])[0],
         "learning_rate": run.learning_rate,
         "batch_size": run.batch_size,
         "options": options_text(options),
     }
+
+
+def trained_on(run: Run) -> int:
+    """Return how many images a run trains on: those that are not held out."""
+    return run.train_size - math.ceil(run.train_size * run.validation)
 
 
 def options_text(options: Mapping[str, object]) -> str:

@@ -21,7 +21,7 @@ def steps(asked: Asked) -> Values:
     Differences of two are logarithms of ratios. Whole epochs are counted.
     """
     runs = asked.rows("runs").set_index("seed")
-    per_epoch = np.ceil(runs["train_size"] / runs["batch_size"]).to_dict()
+    per_epoch = dict(zip(runs.index, np.ceil(runs["train_size"] / runs["batch_size"]), strict=True))
     near = 1.0 + (asked.at or 0.0)
     found = []
     by_seed: Any = asked.rows("curves").groupby("seed")
