@@ -69,9 +69,7 @@ def write_tables(
         gain = gains.get(job.cell.label, 0.0)
         accuracy = 0.9 + gain + np.sin(job.run.seed + len(job.cell.label)) / 1000
         figures = {
-            entry.name: 0.5
-            for entry in (*CURVES, *CALIBRATION)
-            if held_out or entry.split != "val"
+            entry.name: 0.5 for entry in (*CURVES, *CALIBRATION) if held_out or entry.split != "val"
         }
         figures |= {"test/accuracy": accuracy, "test/loss": round(1 - accuracy, 4)}
         told[job] = Evaluation(1, figures, {}, [[1] * count] * count, measured(job))

@@ -266,7 +266,7 @@ def accept_claims(text: str, folder: Path) -> None:
     load_claims(path, EXPERIMENTS)
 
 
-EXPERIMENTS = Params.model_validate({"experiments": {"question": EXPERIMENT}}).experiments
+EXPERIMENTS = Params.model_validate(PARAMS).experiments
 
 EXAMPLES = (
     pytest.param(60, id="60 examples"),

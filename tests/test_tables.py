@@ -145,6 +145,7 @@ OTHER_ROWS: list[tuple[str, str, Any]] = [
     ("candidates", "arm", "none"),
     ("candidates", "seed", 99),
     ("candidates", "chosen", 1),
+    ("candidates", "val/loss", 0.1),
     ("curves", "epoch", 99),
     ("curves", "epoch", 1),
     ("curves", "seed", 99),
@@ -224,7 +225,10 @@ def test_what_is_read_is_written_as_it_was(
     keys = results.trained.set_index(["arm", "seed", "candidate"])["key"]
     trained = [
         Trained(
-            job, keys[job.cell.label, job.run.seed, job.candidate], "b" * 32, curves_of(job, results)
+            job,
+            keys[job.cell.label, job.run.seed, job.candidate],
+            "b" * 32,
+            curves_of(job, results),
         )
         for job in asked.jobs()
     ]
