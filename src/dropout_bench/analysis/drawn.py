@@ -125,7 +125,8 @@ def main_arm(experiment: Experiment) -> Cell | None:
         and not drops(than.arm)
     ]
     of_name = {cell.label: cell for cell in reversed(plain)}
-    first = next((cell for cell in plain if cell.variant == "dropout"), (plain or [None])[0])
+    of_variant = [cell for cell in plain if cell.variant == "dropout"]
+    first = next(iter([*of_variant, *plain]), None)
     return of_name.get("dropout 0.5", of_name.get("dropout", first))
 
 
@@ -197,7 +198,8 @@ def ended(results: Results) -> list[Ended]:
 
 def per_epoch(runs: pd.DataFrame) -> "pd.Series[float]":
     """Return the optimiser steps of an epoch of each run."""
-    return np.ceil(runs["train_size"] / runs["batch_size"])
+    steps: pd.Series[float] = np.ceil(runs["train_size"] / runs["batch_size"])
+    return steps
 
 
 PLACES = 40
@@ -269,10 +271,10 @@ def courses(results: Results) -> list[Course]:
 def _at(results: Results, cell: Cell, steps: Values) -> Values:
     """Return the validation accuracy of a cell's runs at numbers of steps; (draws, steps)."""
     runs = results.of(cell, "runs").set_index("seed")
-    curves = dict(iter(results.of(cell, "curves").groupby("seed")))
+    by_seed = results.of(cell, "curves").sort_values("epoch").groupby("seed")
     found = []
     for seed, each in per_epoch(runs).items():
-        rows = curves[seed].sort_values("epoch")
+        rows = by_seed.get_group(seed)
         own = np.log((rows["epoch"] * each).to_numpy(dtype=float))
         found.append(np.interp(np.log(steps), own, rows["val/accuracy"].to_numpy(dtype=float)))
     return np.array(found)
@@ -280,7 +282,7 @@ def _at(results: Results, cell: Cell, steps: Values) -> Values:
 
 @dataclass(frozen=True)
 class Choice:
-    """How often validation chose each candidate of an arm, in the order of the candidates."""
+    """How often validation chose each candidate of an arm, the smallest value first."""
 
     cell: Cell
     draws: dict[str, int]
@@ -294,6 +296,9 @@ def choices(results: Results) -> list[Choice]:
             continue
         rows = results.of(cell, "candidates")
         times = rows[rows["chosen"] == 1].groupby("candidate").size()
-        names = [each.text(cell.arm) for each in cell.arm.candidates()]
+        arms = sorted(
+            cell.arm.candidates(), key=lambda arm: [getattr(arm, name) for name in cell.arm.choose]
+        )
+        names = [each.text(cell.arm) for each in arms]
         found.append(Choice(cell, {name: int(times.get(name, 0)) for name in names}))
     return found

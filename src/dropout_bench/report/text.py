@@ -77,14 +77,16 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
     else:
         images += ", none held out"
     pixels = _drawn(draw.normalise) or _pixels(experiment.normalise)
-    ends = f"-{len(experiment.resolved_classes)}"
+    last = f"-{len(experiment.resolved_classes)}"
     networks = ", ".join(
-        f"{source.pixels}-{widths_text(widths)}{ends}"
+        f"{source.pixels}-{widths_text(widths)}{last}"
         for widths in draw.hidden or experiment.hidden
     )
+    if draw.hidden:
+        networks = f"drawn from {networks}"
     optimiser = optimisers[experiment.optimiser].title
     step = _drawn(draw.learning_rate) or experiment.learning_rate
-    batch = _drawn(draw.batch_size) or experiment.batch_size
+    batch = _drawn(draw.batch_size) or f"of {experiment.batch_size}"
     length = f"{experiment.epochs} epochs"
     if experiment.steps:
         length = (
@@ -101,7 +103,7 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
         ("training images", images),
         ("pixels", pixels),
         ("network", networks),
-        ("training", f"{optimiser}, step size {step}, batches of {batch}, {length}"),
+        ("training", f"{optimiser}, step size {step}, batches {batch}, {length}"),
     ]
     if experiment.combinations:
         told = (f"{name}: {options(each)}" for name, each in experiment.combinations.items())
@@ -119,7 +121,8 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
         "last": "the weights after the last epoch",
         "best": "the weights with the lowest validation loss",
     }
-    lines.append(("evaluated", of[experiment.checkpoint]))
+    those = list(dict.fromkeys(of[cell.checkpoint] for cell in experiment.cells()))
+    lines.append(("evaluated", those[0] if len(those) == 1 else "as each arm says"))
     return lines
 
 
@@ -153,7 +156,7 @@ def _arm(arm: Arm) -> str:
     names = {"times_learning_rate": "times the step size", "dropout": "rate"}
     picked = [
         f"{names.get(name, name)} "
-        + " or ".join(rates_text(v) if isinstance(v, tuple) else f"{v}" for v in values)
+        + _listed([rates_text(v) if isinstance(v, tuple) else f"{v}" for v in values], "or")
         for name, values in ((k, [getattr(c, k) for c in arm.candidates()]) for k in arm.choose)
         for values in [list(dict.fromkeys(values))]
     ]
@@ -262,7 +265,7 @@ def level(value: object) -> str:
 
 def interval(values: Interval, digits: int = 2, unit: str = "") -> str:
     """Write ``+0.52 (+0.10 to +0.94)``; the mean alone where there are no bounds."""
-    mean, low, high = (f"{each:+.{digits}f}" for each in values)
+    mean, low, high = (f"{end:+.{digits}f}" for end in values)
     return f"{mean}{unit}" if math.isnan(values.low) else f"{mean} ({low} to {high}){unit}"
 
 
@@ -272,8 +275,8 @@ def share(values: Interval) -> str:
     return f"{mean} % ({low} to {high})"
 
 
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+def _listed(parts: Sequence[str], last: str = "and") -> str:
+    return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _with_effect(factor: Factor) -> str:
@@ -296,7 +299,7 @@ def goes_with(found: Dependence, short: bool = False) -> str:
         return ""
     names = [factor_title(factor.name) for factor in found.found]
     if short:
-        return f"It goes with the {_listed(names)}." if names else "It goes with nothing drawn."
+        return f"It goes with the {_listed(names)}." if names else "It goes with none of these."
     begin = f"The gain of {found.pair.cell.label} over {found.pair.than.label} goes with "
     asked = list(dict.fromkeys(factor_title(each.name) for each in found.factors))
     if not names:
@@ -338,18 +341,16 @@ def arms_title(rows: Sequence[Compared]) -> str:
 
 def courses_title(those: Sequence[Course]) -> str:
     """Say from which step on each mean gain stays above 0."""
-    told = [
-        f"{level(course.name)}: "
-        + (
-            "behind at the end"
-            if math.isinf(course.ahead_from)
-            else "from the start"
-            if course.ahead_from == course.steps[0]
-            else f"from step {course.ahead_from:,.0f}"
-        )
-        for course in those
-    ]
-    return f"Ahead of no dropout to the end: {'; '.join(told)}"
+    told = [f"{level(course.name)}: {_ahead(course)}" for course in those]
+    return f"Where the mean gain stays above 0 to the end\n{'; '.join(told)}"
+
+
+def _ahead(course: Course) -> str:
+    if math.isinf(course.ahead_from):
+        return "nowhere"
+    if course.ahead_from == course.steps[0]:
+        return "everywhere"
+    return f"from about {float(f'{course.ahead_from:.2g}'):,.0f} steps"
 
 
 def candidate(told: str) -> str:
@@ -367,7 +368,7 @@ def round_ticks(low: float, high: float, most: int = 4) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for digits in ((1, 2, 5), (1, 3), (1,)):
         every = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
-        ticks = [tick for tick in every if low * 0.999 <= tick <= high * 1.001]
+        ticks = [tick for tick in every if low * 0.93 <= tick <= high * 1.07]
         if len(ticks) <= most:
             break
     return ticks

@@ -12,7 +12,9 @@ from dropout_bench.tables.read import Results
 
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw how often each candidate of each arm was chosen: a bar an arm, its parts in order."""
-    those = choices(results)
+    names_of = [cell.label.partition(",")[0] for cell in results.experiment.cells()]
+    arms = list(dict.fromkeys(names_of))  # an arm's points along an axis stand together
+    those = sorted(choices(results), key=lambda it: arms.index(it.cell.label.partition(",")[0]))
     figure, (panel,) = panels(1, 7.5, 0.9 + 0.26 * len(those))
     shades = mpl.colormaps["Blues"]
     for place, choice in enumerate(those):
@@ -22,10 +24,10 @@ def draw(results: Results, colours: Colours) -> Figure:
             panel.barh(place, times, left=left, color=shades(shade), height=0.8, ec="white")
             if times:
                 colour = "white" if shade > 0.5 else "black"
-                told = text.candidate(candidate)
+                told = f"{text.candidate(candidate)} ({times})"
                 panel.text(
-                    left + times / 2, place, told, fontsize=6.5, color=colour, ha="center",
-                    va="center",
+                    left + times / 2, place, told, color=colour, ha="center", va="center",
+                    fontsize=6.5 if len(told) < 10 else 5.5,
                 )  # fmt: skip
             left += times
     names = [f"{choice.cell.label} ({text.chosen_names(choice.cell.arm)})" for choice in those]
@@ -41,7 +43,7 @@ KIND = Kind(
     "chosen",
     draw,
     lambda results: bool(choices(results)),
-    "What had the lowest validation loss, of each arm's candidates: from left to right, and from "
-    "light to dark, in the order of the set-up above.",
+    "Which of each arm's candidates had the lowest validation loss, and in brackets at how many "
+    "draws: from left to right, and from light to dark, by value.",
     place=140,
 )

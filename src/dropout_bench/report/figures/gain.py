@@ -24,11 +24,12 @@ def draw(results: Results, colours: style.Colours) -> Figure:
     drawn = bool(experiment.draw.names)
     figure, axes = style.panels(2, 8, 3.2)
     lines_of_gain = 0
-    for first, look in colours.lines(by_first):
+    for number, (first, look) in enumerate(colours.lines(by_first)):
         cells = by_first[first]
         x = [cell.train_size if by_size else experiment.hidden.index(cell.hidden) for cell in cells]
         said = f"{first.train_size} images" if by_size else widths_text(first.hidden)
-        shown = look | {"marker": "o", "label": style.label_without(first, said)}
+        marker = style.MARKERS[number % len(style.MARKERS)]
+        shown = look | {"marker": marker, "label": style.label_without(first, said)}
         errors = [style.error(results, cell) for cell in cells]
         if drawn:  # their spread is that of the settings
             axes[0].plot(x, [error.mean for error in errors], ms=4, lw=1.2, **shown)
@@ -45,6 +46,9 @@ def draw(results: Results, colours: style.Colours) -> Figure:
     for panel in axes:
         if by_size:
             panel.set_xscale("log")
+            panel.set_xticks(experiment.resolved_train_sizes)
+            panel.xaxis.set_major_formatter("{x:,.0f}")
+            panel.minorticks_off()
             panel.set(xlabel="training images")
         else:
             names = [

@@ -75,6 +75,7 @@ def save(path: Path, drawing: Callable[..., Figure], *args: object) -> None:
     """Write what a function draws, in the report's style, with a palette: a third of the bytes."""
     with mpl.rc_context(STYLE):
         canvas = FigureCanvasAgg(drawing(*args))
-        canvas.draw()
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        image = Image.fromarray(np.asarray(pixels)).convert("RGB")
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)

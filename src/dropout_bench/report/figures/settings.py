@@ -22,7 +22,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     found = dependence(results)
     if found is None:
         raise ValueError(f"{results.name} draws no settings")
-    names = [name for name in found.settings if name != GAP]
+    names = [str(name) for name in found.settings if name != GAP]
     columns = max(2, -(-len(names) // 2))
     wide = 2 if GAP in found.settings else 0
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")

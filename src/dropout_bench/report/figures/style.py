@@ -129,7 +129,7 @@ def with_bars(panel: Axes, x: Sequence[Any], intervals: Sequence[Interval], **st
 def dots(panel: Axes, values: Values, place: float, colour: Any) -> None:
     """Draw values as dots of a row, their mean and its interval above them."""
     beside = place + 0.22 * np.cos(2.4 * np.arange(len(values)))
-    panel.plot(values, beside, "o", color=colour, ms=2.5, alpha=0.45, mew=0)
+    panel.plot(values, beside, "o", color=colour, ms=2.5, alpha=0.6, mew=0)
     mean, low, high = mean_interval(values)
     panel.plot([low, high], [place] * 2, color="black", lw=1.6, solid_capstyle="butt")
     panel.plot(mean, place, "D", color=colour, mec="black", mew=0.8, ms=5)
