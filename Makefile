@@ -22,7 +22,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 repro: $(READY) ## the main job: data, training, evaluation, report
-	@dvc repro
+	@dropout-bench repro
 	@echo "report: reports/report.md"
 
 paper: $(READY) ## an hour on 2 cores: the large network of the 2014 paper, a report of its own
