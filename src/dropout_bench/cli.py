@@ -155,6 +155,8 @@ def download(
     for name in datasets:
         if name not in DATASETS:
             raise BenchError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
+    if "DVC_STAGE" in os.environ:
+        _place(*_params(), f"download {' '.join(datasets)}")
     for name in datasets:
         download_dataset(name, root / "data" / "raw", typer.echo)
 
@@ -226,11 +228,11 @@ def report() -> None:
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
+    root, params = _params()
+    _place(root, params, "report")
     from dropout_bench.report.render import render
     from dropout_bench.tables.write import remove_gone
 
-    root, params = _params()
-    _place(root, params, "report")
     for gone in remove_gone(root / "reports" / "results", params.experiments):
         typer.echo(f"removed: {gone}, of no experiment in {Params.file}")
     claims, left_out = _claims(root, params)
