@@ -76,9 +76,9 @@ def sweep(arguments: argparse.Namespace) -> None:
     root = arguments.root
     (root / "data").mkdir()
     (root / "data" / "raw").symlink_to(arguments.raw.resolve(), target_is_directory=True)
-    source = Source.of("mnist", root)
+    sources = {"mnist": Source.of("mnist", root)}
     store = RunStore(root / "run-store")
-    sweep_of(NAME, experiment(arguments), root, source, store, worker_count=arguments.workers)
+    sweep_of(NAME, experiment(arguments), root, sources, store, worker_count=arguments.workers)
 
 
 def accuracy(arguments: argparse.Namespace) -> None:

@@ -113,11 +113,11 @@ def test_what_is_left_is_told_by_what_is_finished(
     assert Outlook(tmp_path, params, "small")(1) == " · in all 8 trainings left"
     store = RunStore(tmp_path / "run-store")
     first = Identity.here(small.runs()[0], digest, "cpu")
-    store.put(first, RunResult({CURVES: b"", LAST: b""}, "cpu", seconds=60.0))
+    store.put(first, RunResult({CURVES: b"", LAST: b""}, "cpu", seconds=66.0))
     # Three of small, shared by another experiment, and four of twice as many epochs.
-    left = " · in all 7 trainings left, about 11 min"
+    left = " · in all 7 trainings left, about 12 min"
     assert Outlook(tmp_path, params, "small")(1) == left
-    assert Outlook(tmp_path, params, "small")(2) == left.replace("11", "6")
+    assert Outlook(tmp_path, params, "small")(2) == left.replace("12", "6")
     monkeypatch.setenv("DROPOUT_BENCH_TARGETS", "evaluate@small --force train@same")
     assert Outlook(tmp_path, params, "small")(1) == "", "its own line tells it"
     monkeypatch.setenv("DROPOUT_BENCH_TARGETS", "report")

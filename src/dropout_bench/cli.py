@@ -183,9 +183,9 @@ def _train(
     from dropout_bench.training.store import RunStore, default_store
     from dropout_bench.training.sweep import sweep, write_timings
 
-    source = Source.of(experiment.dataset, root)
+    sources = {dataset: Source.of(dataset, root) for dataset in experiment.datasets}
     store = RunStore(default_store(root))
-    times = sweep(name, experiment, root, source, store, scheduler, workers, live_curves)
+    times = sweep(name, experiment, root, sources, store, scheduler, workers, live_curves)
     write_timings(name, times, root / "timings")
 
 
@@ -212,10 +212,10 @@ def _evaluate(
     from dropout_bench.training.store import RunStore, default_store
 
     experiment = params.experiment(name)
-    source = Source.of(experiment.dataset, root)
+    sources = {dataset: Source.of(dataset, root) for dataset in experiment.datasets}
     store = RunStore(default_store(root))
     results = root / params.reports_of(name) / "results"
-    evaluate_experiment(name, experiment, root, source, store, results, scheduler, workers)
+    evaluate_experiment(name, experiment, root, sources, store, results, scheduler, workers)
     typer.echo(found(results.parent, name, experiment))
 
 
@@ -505,7 +505,7 @@ def run_suite(
     reports = root / suite.reports
     if not scheduler:
         engine.import_once_for_all(WORKED_WITH)  # meanwhile:
-    for dataset in {experiment.dataset for experiment in suite.experiments.values()}:
+    for dataset in sorted({name for one in suite.experiments.values() for name in one.datasets}):
         download_dataset(dataset, root / "data" / "raw", typer.echo)
     with engine.workers(WORKED_WITH, scheduler, workers) as client:
         address = engine.address_of(client)

@@ -16,8 +16,8 @@ from dropout_bench.analysis.claims import Claims, load_claims
 from dropout_bench.analysis.ledger import LedgerEntry, ledger
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
+from dropout_bench.params.arms import Cell
 from dropout_bench.params.file import Params, load_params, read_yaml
-from dropout_bench.params.run import Cell
 from dropout_bench.tables.read import Results, read_results
 
 METRICS = ("test/accuracy", "test/loss")

@@ -103,7 +103,7 @@ def _status(code: int) -> int:
 
 def stages(params: Params) -> list[str]:
     """Name the stages of the pipeline, in the order in which DVC takes them."""
-    datasets = dict.fromkeys(experiment.dataset for experiment in params.experiments.values())
+    datasets = {name for experiment in params.experiments.values() for name in experiment.datasets}
     return [
         "code",
         *(f"download@{name}" for name in sorted(datasets, key=list(DATASETS).index)),

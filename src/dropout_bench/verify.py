@@ -23,15 +23,17 @@ from dropout_bench.analysis.claims import load_claims
 from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, shortened
 from dropout_bench.evaluation.pictures import examples, features
+from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, Suite
-from dropout_bench.params.run import Job, Run
+from dropout_bench.params.run import Run
 from dropout_bench.report.render import render
-from dropout_bench.tables.read import Results, read_results, read_table, read_versions
+from dropout_bench.tables.read import Results, keys_of, read_results, read_table, read_versions
 from dropout_bench.tables.schema import TABLES
-from dropout_bench.tables.write import Row, Told, write_tables
+from dropout_bench.tables.write import Row, Told, Trained, write_tables
 from dropout_bench.training.keys import Identity, library_versions
-from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
+from dropout_bench.training.result import CURVES, epoch_file
+from dropout_bench.training.store import weights_file
 
 NOT_IN_GIT = ("data/raw/", "runs/", "evaluations/")
 """What a fresh clone lacks."""
@@ -108,21 +110,29 @@ def _keys(suite: Suite, root: Path) -> Iterator[Finding]:
         path = root / place
         try:
             versions = read_versions(path.parent)
-            committed = read_table(path)["key"].tolist()
+            tables = (read_table(path.with_name(f"{each}.csv")) for each in ("runs", "candidates"))
+            committed = {
+                (arm, seed, candidate): key
+                for arm, seed, candidate, key in keys_of(*tables).itertuples(index=False)
+            }
             libraries = tuple((name, versions[name]) for name in library_versions())
-            identities = [
-                Identity.here(run, versions["data"], versions["device"])
-                for run in experiment.runs()
-            ]
-            expected = [replace(each, libraries=libraries).key for each in identities]
+            data = dict(part.split(" ") for part in versions["data"].split(", "))
+            expected = {
+                (job.cell.label, job.run.seed, job.candidate): replace(
+                    Identity.here(job.run, data[job.run.dataset], versions["device"]),
+                    libraries=libraries,
+                ).key
+                for job in experiment.jobs()
+            }
         except BenchError as error:
             yield Finding(check, str(Path(place).with_name("versions.json")), False, str(error))
             continue
         except (OSError, ValueError, KeyError) as error:
             yield Finding(check, place, False, f"cannot be read: {error}; run: dvc repro")
             continue
-        wrong = sum(one != other for one, other in zip(committed, expected, strict=False))
-        wrong += abs(len(committed) - len(expected))
+        wrong = sum(
+            committed.get(run) != expected.get(run) for run in committed.keys() | expected.keys()
+        )
         told = f"{wrong} of {len(expected)} differ; run: dvc repro" if wrong else ""
         yield Finding(check, place, not wrong, told)
 
@@ -221,7 +231,8 @@ def trained_again(root: Path, drawn: Places) -> Iterator[Finding]:
         results = read_results(root / reports, name, experiment)
         found = {place.job: again for place, again in outcomes}
         folder = root / reports / "results" / name
-        yield from _compared(results, folder, found, sources[experiment.dataset].raw)
+        raw = next(iter(sources.values())).raw
+        yield from _compared(results, folder, found, raw)
 
 
 def _again(places: list[Place], source: Source) -> list[Again]:
@@ -237,12 +248,13 @@ def _again(places: list[Place], source: Source) -> list[Again]:
     curves: Any = seen.to_dict("records")
     outcomes = []
     for _, _, experiment, job in places:
-        weights = result.files[evaluated_weights(experiment)]
+        weights = result.files[weights_file(job)]
         epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
         by_epoch = {epoch: result.files[epoch_file(epoch)] for epoch in epochs}
         evaluation = evaluate(run, raw, weights, by_epoch, experiment.measures)
         digest = hashlib.sha256(weights).hexdigest()[:32]
-        outcomes.append((Told(job, key, digest, curves, evaluation), result.device))
+        trained = Trained(job, key, digest, curves)
+        outcomes.append((Told(trained, evaluation), result.device))
     return outcomes
 
 
@@ -256,14 +268,27 @@ def _compared(
     """
     name, experiment, versions = committed.name, committed.experiment, committed.versions
     jobs = [job for job in experiment.jobs() if job in found]
-    told = [found[job][0] for job in jobs]
+    again_trained = [found[job][0].trained for job in jobs]
+    by_cell = list(jobs[0].cell.row())
+    of_candidates = committed.candidates
+    passed_over = {
+        tuple(row)
+        for row in of_candidates.loc[
+            of_candidates["chosen"] == 0, [*by_cell, "seed", "candidate"]
+        ].itertuples(index=False)
+    }
+    told = [
+        found[job][0]
+        for job in jobs
+        if (*job.cell.row().values(), job.run.seed, job.candidate) not in passed_over
+    ]
     pictures: list[Row] = []
     if whole_experiment := len(jobs) == len(experiment.jobs()):
-        pictures += features(experiment, {run.job: run.evaluation.features for run in told})
-        pictures += examples(experiment, {run.job: run.evaluation.predicted for run in told}, raw)
-    by_cell = list(jobs[0].cell.row())
+        by_job = {run.trained.job: run.evaluation for run in told}
+        pictures += features(experiment, {job: its.features for job, its in by_job.items()})
+        pictures += examples(experiment, {job: its.predicted for job, its in by_job.items()}, raw)
     with tempfile.TemporaryDirectory() as again:
-        write_tables(Path(again), name, experiment, told, pictures, {})
+        write_tables(Path(again), name, experiment, again_trained, told, pictures, {})
         tables = {
             table: [_rows(Path(place) / f"{table}.csv", by_cell) for place in (folder, again)]
             for table in TABLES
@@ -275,14 +300,20 @@ def _compared(
 
     libraries = all(versions.get(library) == its for library, its in library_versions().items())
     same = {job: libraries and device == versions["device"] for job, (_, device) in found.items()}
-    keys = dict(zip(jobs, tables["runs"][1], strict=True))
-    for job, key in keys.items():
+    evaluated = {one.trained.job for one in told}
+    for job in jobs:
+        key = (*job.cell.row().values(), str(job.run.seed))
         if same[job]:
             check, right = "trained again, bit by bit", "weights, curves and figures"
             wrong = [
                 f"{table}.csv, {told}"
                 for table in ("runs", "curves", "measures")
+                if job in evaluated
                 for told in differences(table, key)
+            ]
+            wrong += [
+                f"candidates.csv, {told}"
+                for told in differences("candidates", (*key, job.candidate))
             ]
         else:
             run, device = found[job]
@@ -290,7 +321,7 @@ def _compared(
             right = f"{device}; within {TOLERANCE:g} standard deviations over seeds"
             wrong = list(_far_off(committed, run))
         yield Finding(check, f"{name}/{job.name}", not wrong, "; ".join(wrong) or right)
-    drawn = [key[:-1] for key in keys.values()]
+    drawn = [tuple(one.trained.job.cell.row().values()) for one in told]
     whole = {
         "confusion": {key for key in drawn if drawn.count(key) == len(experiment.seeds)},
         "pictures": set().union(*tables["pictures"]) if whole_experiment else set(),
@@ -307,7 +338,7 @@ def _compared(
 def _rows(path: Path, by_cell: list[str]) -> dict[Any, pd.DataFrame]:
     """Read the rows of a table as they are written: by run, or by cell where no seed is told."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    by = [*by_cell, "seed"] if "seed" in table else by_cell
+    by = [*by_cell, *(name for name in ("seed", "candidate") if name in table)]
     return dict(iter(table.groupby(by, sort=False)))
 
 
@@ -326,7 +357,7 @@ def _differences(theirs: pd.DataFrame | None, ours: pd.DataFrame | None) -> Iter
 
 def _far_off(committed: Results, told: Told) -> Iterator[str]:
     for name, value in told.evaluation.final.items():
-        seeds = committed.of(told.job.cell, "runs")[name].astype(float)
+        seeds = committed.of(told.trained.job.cell, "runs")[name].astype(float)
         if not abs(value - seeds.mean()) <= TOLERANCE * np.nan_to_num(seeds.std()) + 1e-3:
             yield f"{name}: {value:.6g}, in the mean {seeds.mean():.6g}"
 

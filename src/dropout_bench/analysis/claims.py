@@ -270,7 +270,7 @@ def _trained_for(
         )
     elif curve and entry.split == "test" and not experiment.keep_every_epoch:
         told = f"{entry.name} by epoch needs the weights after each; {write} keep_every_epoch: true"
-    elif experiment.epochs < entry.least_epochs:
+    elif (experiment.epochs or entry.least_epochs) < entry.least_epochs:
         told = (
             f"{entry.name} needs {entry.least_epochs} epochs, and {name} trains for "
             f"{experiment.epochs}; raise its epochs in params.yaml"
@@ -287,5 +287,7 @@ def _named(place: str, kind: str, name: str, known: Mapping[str, Thing]) -> Thin
 
 
 def _within(here: str, epoch: int | None, name: str, experiment: Experiment) -> None:
-    if epoch is not None and epoch > experiment.epochs:
+    if epoch is not None and experiment.epochs is None:
+        raise BenchError(f"{here}: epoch {epoch}, and {name} trains until it is done")
+    if epoch is not None and epoch > (experiment.epochs or 0):
         raise BenchError(f"{here}: epoch {epoch}, and {name} trains for {experiment.epochs}")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from dropout_bench.analysis.claims import Published
 from dropout_bench.analysis.statistics import Interval, mean_interval
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.quantities.quantity import Values
 from dropout_bench.tables.read import Results
 
@@ -87,8 +87,7 @@ def costs(those: Iterable[Results]) -> list[Cost]:
     seen: set[str] = set()
     found = []
     for results in those:
-        identity = [*results.experiment.cells()[0].row(), "seed"]
-        runs = results.runs.merge(results.timings, on=identity)
+        runs = results.trained.merge(results.timings)
         new = ~runs["key"].isin(seen)
         found.append(Cost(results, runs["seconds"].sum(), runs["seconds"][new].sum()))
         seen |= set(runs["key"])

@@ -23,7 +23,7 @@ from dropout_bench.analysis import statistics
 from dropout_bench.analysis.claims import LEAST_SEEDS, Check, Claim
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.errors import BenchError
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.quantities.quantity import Values
 from dropout_bench.tables.read import Results
 

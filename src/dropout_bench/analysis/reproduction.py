@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dropout_bench.analysis.claims import Published
 from dropout_bench.analysis.statistics import Interval, prediction_interval
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.tables.read import Results
 
 

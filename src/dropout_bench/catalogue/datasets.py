@@ -21,6 +21,7 @@ class Dataset:
         arguments: further arguments of its class.
         shape: height and width of an image, in pixels.
         white: the value of a fully inked pixel; 0 is the background.
+        scale: mean and standard deviation of the training images' pixels in [0, 1].
     """
 
     name: str
@@ -32,6 +33,7 @@ class Dataset:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     shape: tuple[int, int] = (28, 28)
     white: int = 255
+    scale: tuple[float, float] = (0.5, 0.5)
 
     @property
     def pixels(self) -> int:
@@ -59,6 +61,7 @@ DATASETS = {
             made_by="torchvision.datasets:MNIST",
             classes=DIGIT_NAMES,
             train_per_class=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+            scale=(0.1307, 0.3081),
             licence="Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0",
         ),
         Dataset(
@@ -78,6 +81,7 @@ DATASETS = {
                 "Ankle boot",
             ),
             train_per_class=(6000,) * 10,
+            scale=(0.2860, 0.3530),
             licence="Zalando SE, 2017; MIT",
         ),
         Dataset(

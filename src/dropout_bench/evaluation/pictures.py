@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropout_bench.data.arrays import open_split
+from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.run import Job
 from dropout_bench.tables.write import Row
 
 EXAMPLES = 6
@@ -38,7 +38,7 @@ def examples(experiment: Experiment, predicted: Mapping[Job, bytes], raw: Path) 
     if not all(predicted.values()):
         return
     classes = np.array(experiment.resolved_classes)
-    images, labels = open_split(raw / experiment.dataset, "test")
+    images, labels = open_split(raw / experiment.datasets[0], "test")
     chosen = np.isin(labels, classes)
     images, truth = images[chosen], labels[chosen]
     by_cell = {

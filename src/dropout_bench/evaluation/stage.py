@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -17,21 +17,24 @@ from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.evaluation.pictures import examples, features
 from dropout_bench.files import whole_folder
+from dropout_bench.params.arms import Arm, Job
 from dropout_bench.params.experiment import PICTURES, Experiment
-from dropout_bench.params.run import Cell, Job, Run
+from dropout_bench.params.options import Options, chosen
+from dropout_bench.params.run import Run
 from dropout_bench.tables.evaluation import EVALUATION
-from dropout_bench.tables.write import Told, write_tables
-from dropout_bench.training.result import CURVES, epoch_file, evaluated_weights
-from dropout_bench.training.store import RunStore
+from dropout_bench.tables.write import Told, Trained, best_of, write_tables
+from dropout_bench.training.result import CURVES, epoch_file
+from dropout_bench.training.store import RunStore, weights_file
 from dropout_bench.training.sweep import read_about
 
 FIGURES = "evaluation.json"
 EVENTS = "pictures.tfevents"
 
 Files = dict[str, bytes]
+_NEUTRAL = dict(Options())
 
 
-class _Trained(NamedTuple):
+class _Left(NamedTuple):
     """What a run left: what is told of it, its curves, its weights, those after each epoch."""
 
     about: dict[str, str]
@@ -39,16 +42,16 @@ class _Trained(NamedTuple):
     weights: bytes
     by_epoch: dict[int, bytes]
 
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(self.weights).hexdigest()[:32]
+    def trained(self, job: Job) -> Trained:
+        digest = hashlib.sha256(self.weights).hexdigest()[:32]
+        return Trained(job, self.about["key"], digest, self.curves)
 
 
 def evaluate_experiment(
     name: str,
     experiment: Experiment,
     root: Path,
-    source: Source,
+    sources: Mapping[str, Source],
     store: RunStore,
     results: Path,
     scheduler: str | None = None,
@@ -65,44 +68,45 @@ def evaluate_experiment(
         BenchError: weights are missing, an option changes nothing, or an evaluation failed.
     """
     jobs = experiment.jobs()
-    trained = {
-        job.name: _read(root / "runs" / name / job.name, job.run, experiment) for job in jobs
-    }
-    _check_options(name, jobs, trained)
-    evaluated = _evaluated(name, experiment, trained, source, store, scheduler, worker_count)
+    left = {job: _read(root / "runs" / name / job.name, job, experiment) for job in jobs}
+    trained = [run.trained(job) for job, run in left.items()]
+    chosen = best_of(trained)
+    _check_options(name, trained)
+    these = {job: left[job] for job in chosen}
+    evaluated = _evaluated(name, experiment, these, sources, store, scheduler, worker_count)
     with whole_folder(root / "evaluations" / name) as folder:
         for call, files in evaluated.items():
             (folder / call).mkdir(parents=True)
             for file, content in files.items():
                 (folder / call / file).write_bytes(content)
     runs = [
-        Told(job, run.about["key"], run.digest, run.curves, EVALUATION.validate_json(figures))
-        for job in jobs
-        for run, figures in [(trained[job.name], evaluated[job.name][FIGURES])]
+        Told(one, EVALUATION.validate_json(evaluated[job.name][FIGURES]))
+        for job, one in chosen.items()
     ]
+    raw = next(iter(sources.values())).raw
     pictures = [
-        *features(experiment, {run.job: run.evaluation.features for run in runs}),
-        *examples(experiment, {run.job: run.evaluation.predicted for run in runs}, source.raw),
+        *features(experiment, {run.trained.job: run.evaluation.features for run in runs}),
+        *examples(experiment, {run.trained.job: run.evaluation.predicted for run in runs}, raw),
     ]
     with whole_folder(results / name) as folder:
-        write_tables(folder, name, experiment, runs, pictures, _versions(trained.values()))
+        write_tables(folder, name, experiment, trained, runs, pictures, _versions(left))
 
 
 def _evaluated(
     name: str,
     experiment: Experiment,
-    trained: Mapping[str, _Trained],
-    source: Source,
+    trained: Mapping[Job, _Left],
+    sources: Mapping[str, Source],
     store: RunStore,
     scheduler: str | None,
     worker_count: int | None,
 ) -> dict[str, Files]:
     """Return what evaluation gives of each run, from the store where that has it."""
+    keys = {job.name: run.about["key"] for job, run in trained.items()}
     found: dict[str, Files] = {}
     kept: dict[str, dict[str, str]] = {}
     missing = {}
-    for job in experiment.jobs():
-        run = trained[job.name]
+    for job, run in trained.items():
         # Histograms and images are large: they are made for one seed a cell.
         illustrated = job.run.seed == experiment.seeds[0]
         kept[job.name] = _kept_as(run, experiment.measures, illustrated)
@@ -115,6 +119,7 @@ def _evaluated(
             found[job.name] = contents
         else:
             asked = (experiment.measures, illustrated)
+            source = sources[job.run.dataset]
             missing[job.name] = (job.run, source, run.weights, run.by_epoch, *asked)
     count = min(worker_count or engine.cores(), len(missing))
     with engine.Progress(f"evaluate {name}", len(trained), reused=len(found)) as progress:
@@ -125,7 +130,7 @@ def _evaluated(
                         raise BenchError(f"evaluate {name}: {call} failed\n{engine.told(outcome)}")
                     found[call] = outcome
                     for file, content in outcome.items():
-                        store.put_beside(trained[call].about["key"], kept[call][file], content)
+                        store.put_beside(keys[call], kept[call][file], content)
     return found
 
 
@@ -162,33 +167,39 @@ def _evaluate(
     return files | {FIGURES: EVALUATION.dump_json(evaluation)}
 
 
-def _check_options(name: str, jobs: Sequence[Job], trained: Mapping[str, _Trained]) -> None:
+def _check_options(name: str, trained: Iterable[Trained]) -> None:
     """Refuse an experiment in which an option changes nothing: it would be compared with itself.
 
-    Such an option gives, at every seed, the weights of another arm that differs in nothing else.
+    Such an option, or a value of it that is to choose from, gives at every seed the weights of
+    another network that differs in nothing else.
     """
-    first: dict[tuple[object, ...], Cell] = {}
-    for cell, arm in itertools.groupby(jobs, lambda job: job.cell):
-        network = {**cell.row(), "options": ""}
-        digests = [trained[job.name].digest for job in arm]
-        other = first.setdefault((*network.values(), *digests), cell)
-        if other != cell:
-            raise BenchError(
-                f'evaluate {name}: "{cell.label}" has the weights of "{other.label}" at every '
-                f"seed: its options change nothing; in params.yaml change with.{cell.options} of "
-                f"{name}, or take it out"
-            )
+    first: dict[tuple[object, ...], tuple[Arm, str]] = {}
+    for cell, of_cell in itertools.groupby(trained, lambda one: one.job.cell):
+        runs, candidates = list(of_cell), cell.arm.candidates()
+        for number, arm in enumerate(candidates):
+            digests = tuple(one.weights for one in runs[number :: len(candidates)])
+            plain = arm.model_copy(update=_NEUTRAL)
+            same = (*plain.compared().values(), plain.times_learning_rate, cell.hidden)
+            label = ", ".join(filter(None, (cell.label, arm.text(cell.arm))))
+            other, its = first.setdefault((str(same), cell.train_size, digests), (arm, label))
+            if chosen(other) != chosen(arm):
+                place = f"arms.{cell.label}" if not cell.options else f"with.{cell.options}"
+                raise BenchError(
+                    f'evaluate {name}: "{label}" has the weights of "{its}" at every '
+                    f"seed: its options change nothing; in params.yaml change {place} of "
+                    f"{name}, or take it out"
+                )
 
 
-def _read(folder: Path, run: Run, experiment: Experiment) -> _Trained:
+def _read(folder: Path, job: Job, experiment: Experiment) -> _Left:
     about = read_about(folder)
-    epochs = range(1, run.epochs + 1) if experiment.keep_every_epoch else ()
+    epochs = range(1, job.run.epochs + 1) if experiment.keep_every_epoch else ()
     try:
-        weights = (folder / evaluated_weights(experiment)).read_bytes()
+        weights = (folder / weights_file(job)).read_bytes()
         by_epoch = {epoch: (folder / epoch_file(epoch)).read_bytes() for epoch in epochs}
     except OSError as error:
         raise BenchError(f"{error.filename}: no trained weights; run: dvc repro") from error
-    return _Trained(about, _read_curves(folder / CURVES, run), weights, by_epoch)
+    return _Left(about, _read_curves(folder / CURVES, job.run), weights, by_epoch)
 
 
 def _read_curves(path: Path, run: Run) -> list[dict[str, float]]:
@@ -210,7 +221,7 @@ def measuring(measures: Iterable[str]) -> list[str]:
     return [f"quantities.measured.{file}" for file in files]
 
 
-def _kept_as(run: _Trained, measures: tuple[str, ...], illustrated: bool) -> dict[str, str]:
+def _kept_as(run: _Left, measures: tuple[str, ...], illustrated: bool) -> dict[str, str]:
     """Name each file that is kept beside a run by what it depends on, besides the key's parts."""
     about = {FIGURES: [digest_of("evaluation.metrics", *measuring(measures)), measures, []]}
     if illustrated:
@@ -224,11 +235,12 @@ def _kept_as(run: _Trained, measures: tuple[str, ...], illustrated: bool) -> dic
     return {file: f"{Path(file).stem}-{digest[:32]}" for file, digest in digests.items()}
 
 
-def _versions(trained: Iterable[_Trained]) -> dict[str, str]:
+def _versions(left: Mapping[Job, _Left]) -> dict[str, str]:
     """Say what the runs were trained and evaluated with; several, where they differ."""
     found = {"torchvision": {version("torchvision")}}
-    for run in trained:
+    for job, run in left.items():
         for what, value in run.about.items():
-            found.setdefault(what, set()).add(value)
+            told = f"{job.run.dataset} {value}" if what == "data" else value
+            found.setdefault(what, set()).add(told)
     del found["key"]
     return {what: ", ".join(sorted(values)) for what, values in sorted(found.items())}

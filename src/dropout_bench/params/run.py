@@ -15,6 +15,9 @@ from dropout_bench.params.values import (
 if TYPE_CHECKING:
     import pandas as pd
 
+# Cell and Job are those of arms.py by now. This file is in the key of every run, so these go with
+# the next change of it that asks for other bits.
+
 
 class Cell(Strict):
     """What an experiment varies, but for the seed.

@@ -21,7 +21,7 @@ Values = NDArray[np.float64]
 Row = tuple[str, float, float]
 """Name, place and value of what was measured of a network."""
 
-Table = Literal["runs", "curves", "measures", "timings"]
+Table = Literal["runs", "candidates", "curves", "measures", "timings"]
 
 LAYER = "number of the hidden layer, from 1"
 
@@ -46,7 +46,7 @@ class Quantity:
 
     name: str
     title: str
-    unit: Literal["nats", "fraction", "ratio", "epochs", "log seconds", ""] = ""
+    unit: Literal["nats", "fraction", "ratio", "epochs", "log seconds", "log steps", ""] = ""
     at: str = ""
     places: tuple[float, ...] = ()
     epoch: bool = False

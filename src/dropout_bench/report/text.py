@@ -1,7 +1,8 @@
 """Values in the form that the report shows: text, and nothing but text."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -9,7 +10,12 @@ from dropout_bench.analysis.claims import Check
 from dropout_bench.analysis.effects import Effect
 from dropout_bench.analysis.ledger import Measured
 from dropout_bench.analysis.statistics import Interval
+from dropout_bench.catalogue.datasets import DATASETS
+from dropout_bench.params.arms import Arm
+from dropout_bench.params.draws import Range
+from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.options import Options, chosen
+from dropout_bench.params.values import Normalise, rates_text, widths_text
 from dropout_bench.quantities.registry import quantity
 
 
@@ -44,6 +50,111 @@ def thousands(numbers: Iterable[int]) -> list[str]:
 def span(bounds: tuple[int, int]) -> str:
     """Write ``10``, or ``5 to 10``."""
     return " to ".join(map(str, dict.fromkeys(bounds)))
+
+
+def span_of(numbers: Iterable[int]) -> str:
+    """Write whole numbers: all of them where they are few, else the smallest to the largest."""
+    values = sorted(set(numbers))
+    shown = [f"{each:,}" for each in values]
+    return ", ".join(shown) if len(shown) < 5 else f"{shown[0]} to {shown[-1]}"
+
+
+def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say how an experiment is set up, a line each: what, and how."""
+    draw, source = experiment.draw, experiment.source
+    data = " or ".join(DATASETS[name].title for name in experiment.datasets)
+    if experiment.classes != "all":
+        kept = (f"{label} ({source.classes[label]})" for label in experiment.classes)
+        data += f", classes {', '.join(kept)}"
+    images = _drawn(draw.train_size) or "; ".join(thousands(experiment.resolved_train_sizes))
+    if experiment.validation:
+        images += f", of which {100 * experiment.validation:g} % are held out for validation"
+    elif experiment.validation_images:
+        images += f", and {experiment.validation_images:,} more for validation"
+    else:
+        images += ", none held out"
+    pixels = _drawn(draw.normalise) or _pixels(experiment.normalise)
+    ends = f"-{len(experiment.resolved_classes)}"
+    networks = ", ".join(
+        f"{source.pixels}-{widths_text(widths)}{ends}"
+        for widths in draw.hidden or experiment.hidden
+    )
+    optimiser = optimisers[experiment.optimiser].title
+    step = _drawn(draw.learning_rate) or experiment.learning_rate
+    batch = _drawn(draw.batch_size) or experiment.batch_size
+    length = f"{experiment.epochs} epochs"
+    if experiment.steps:
+        length = (
+            f"at most {experiment.steps:,} steps"
+            if experiment.converges
+            else (f"{experiment.steps:,} steps")
+        )
+    if experiment.converges:
+        length += (
+            f", ended when the validation loss has not fallen for {experiment.patience_steps} steps"
+        )
+    lines = [
+        ("data", data),
+        ("training images", images),
+        ("pixels", pixels),
+        ("network", networks),
+        ("training", f"{optimiser}, step size {step}, batches of {batch}, {length}"),
+    ]
+    if experiment.combinations:
+        told = (f"{name}: {options(each)}" for name, each in experiment.combinations.items())
+        lines.append(("options", "; ".join(told)))
+    elif (told_options := options(experiment)) != "none":
+        lines.append(("options", told_options))
+    lines += [(f"arm *{name}*", _arm(arm)) for name, arm in experiment.arms.items()]
+    if not experiment.arms:
+        lines.append(("arms", "; ".join(cell.label for cell in experiment.cells())))
+    shared = "the same split, initial weights and batch order at the same seed"
+    times = "draws of the setting" if draw.names else "seeds"
+    number = f"{len(experiment.cells())} arms × {len(experiment.seeds)} {times}"
+    lines.append(("runs", f"{number}, paired: {shared}"))
+    of = {
+        "last": "the weights after the last epoch",
+        "best": "the weights with the lowest validation loss",
+    }
+    lines.append(("evaluated", of[experiment.checkpoint]))
+    return lines
+
+
+def _pixels(normalise: Normalise | str) -> str:
+    if isinstance(normalise, str):
+        return normalise
+    return f"in [0, 1], then (v − {normalise.mean}) / {normalise.sd}"
+
+
+def _drawn(values: Any) -> str:
+    """Write what is drawn; "" where nothing is."""
+    if values is None:
+        return ""
+    if isinstance(values, Range):
+        return f"drawn from {values.low:g} to {values.high:g}, every ratio as likely"
+    names = (widths_text(each) if isinstance(each, tuple) else f"{each}" for each in values)
+    return f"drawn from {', '.join(names)}"
+
+
+def _arm(arm: Arm) -> str:
+    """Write an arm: ``dropout, 0.5, max_norm 1.0; chosen on validation: dropout 0.2 0.5``."""
+    parts = [arm.variant]
+    if arm.has_dropout:
+        parts.append(rates_text(arm.dropout))
+    if arm.input_dropout:
+        parts.append(f"input {arm.input_dropout}")
+    parts += [f"{name} {value}" for name, value in chosen(arm).items()]
+    if arm.checkpoint:
+        parts.append(f"{arm.checkpoint} weights")
+    told = ", ".join(parts)
+    names = {"times_learning_rate": "times the step size", "dropout": "rate"}
+    picked = [
+        f"{names.get(name, name)} "
+        + " or ".join(rates_text(v) if isinstance(v, tuple) else f"{v}" for v in values)
+        for name, values in ((k, [getattr(c, k) for c in arm.candidates()]) for k in arm.choose)
+        for values in [list(dict.fromkeys(values))]
+    ]
+    return f"{told}; chosen on validation: {', '.join(picked)}" if picked else told
 
 
 def options(those: Options) -> str:

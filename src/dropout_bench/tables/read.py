@@ -11,11 +11,16 @@ import pandera.pandas as pa
 from pandera.errors import SchemaError, SchemaErrors
 
 from dropout_bench.errors import BenchError, one_line
+from dropout_bench.params.arms import Cell
 from dropout_bench.params.experiment import PICTURES, Experiment
-from dropout_bench.params.run import Cell
+from dropout_bench.params.values import widths_text
 from dropout_bench.quantities.quantity import Table, Values
 from dropout_bench.quantities.registry import values
-from dropout_bench.tables.schema import TABLES, TEXTS, schemas
+from dropout_bench.tables.schema import TABLES, TEXTS, schemas, told_epochs
+
+READ_BY_CELL: tuple[Table, ...] = ("runs", "candidates", "curves", "measures", "timings")
+LAST_TENTH = 0.9
+"""A best epoch beyond this part of the limit says that the training was cut short."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,11 @@ class Results:
     """The tables of one experiment, and what they were computed with.
 
     Attributes:
-        runs: a row a run.
-        curves: a row a run and epoch.
+        runs: a row a run that was evaluated.
+        candidates: a row a run among which validation chose.
+        curves: a row a run and epoch; of long ones not every epoch.
         measures: a row a run, metric and place; see :mod:`dropout_bench.quantities.measured`.
-        confusion: a row a cell, true class and predicted class.
+        confusion: a row a cell, dataset, true class and predicted class.
         pictures: a row a picture; see :mod:`dropout_bench.evaluation.pictures`.
         timings: a row a run: how long its training took; no part of the results.
     """
@@ -34,6 +40,7 @@ class Results:
     name: str
     experiment: Experiment
     runs: pd.DataFrame
+    candidates: pd.DataFrame
     curves: pd.DataFrame
     measures: pd.DataFrame
     confusion: pd.DataFrame
@@ -44,7 +51,7 @@ class Results:
     @functools.cached_property
     def _rows(self) -> dict[str, dict[tuple[object, ...], pd.DataFrame]]:
         by_cell = list(self.experiment.cells()[0].row())
-        tables = {name: getattr(self, name) for name in ("runs", "curves", "measures", "timings")}
+        tables = {name: getattr(self, name) for name in READ_BY_CELL}
         return {
             name: {
                 key: rows.sort_values("seed", kind="stable")
@@ -62,11 +69,28 @@ class Results:
     @property
     def settings(self) -> pd.DataFrame:
         """Return what each draw drew: a row a seed, in order; no columns where nothing is drawn."""
-        return pd.DataFrame(index=list(self.experiment.seeds))
+        names = list(self.experiment.draw.names)
+        rows = [self.experiment.setting(seed).drawn for seed in self.experiment.seeds]
+        drawn = pd.DataFrame(rows, index=list(self.experiment.seeds), columns=names)
+        if "hidden" in drawn:
+            drawn["hidden"] = drawn["hidden"].map(widths_text)
+        return drawn
 
     def unfinished(self, cell: Cell) -> tuple[int, ...]:
-        """Return the seeds at which a cell's training was cut short by its limit."""
-        return ()
+        """Return the seeds at which a cell's training was cut short by its limit.
+
+        That is where trainings end by themselves, and the best epoch is in the limit's last tenth.
+        """
+        if not self.experiment.converges:
+            return ()
+        runs = self.of(cell, "runs")
+        late = runs["best_epoch"] > LAST_TENTH * runs["limit"]
+        return tuple(int(seed) for seed in runs.loc[late, "seed"])
+
+    @property
+    def trained(self) -> pd.DataFrame:
+        """Return all runs, evaluated or not: arm, seed, candidate, key."""
+        return keys_of(self.runs, self.candidates)
 
     @property
     def metrics(self) -> list[str]:
@@ -115,11 +139,19 @@ def read_results(
         raise BenchError(f"{where}: damaged, its rows are not those of the runs; run: dvc repro")
     timings = pd.DataFrame()
     if times and (path := times / f"{name}.csv").is_file():
-        timings = _sound(path, rules["timings"]).merge(runs[by_run], on=by_run)
-        if len(timings) != len(runs):  # DVC had no need to train them here
+        trained = keys_of(runs, rest["candidates"])
+        timings = _sound(path, rules["timings"]).merge(trained.drop(columns="key"))
+        if len(timings) != len(trained):  # DVC had no need to train them here
             timings = timings.iloc[:0]
     versions = read_versions(folder)
     return Results(name, experiment, versions=versions, timings=timings, **tables)
+
+
+def keys_of(runs: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+    """Return arm, seed, candidate and key of all runs, from the two tables that have them."""
+    columns = ["arm", "seed", "candidate", "key"]
+    single = runs[~runs["arm"].isin(candidates["arm"])].assign(candidate="")
+    return pd.concat([single[columns], candidates[columns]], ignore_index=True)
 
 
 def read_versions(folder: Path) -> dict[str, str]:
@@ -165,8 +197,8 @@ def _incomplete(
     """
     runs, measures, by_cell = tables["runs"], tables["measures"], by_run[:-1]
     cells, labels = _keys(runs, by_cell), experiment.resolved_classes
-    epochs = runs[[*by_run, "epochs"]].itertuples(index=False, name=None)
-    curves = {(*run, epoch) for *run, count in epochs for epoch in range(1, count + 1)}
+    ends = runs[[*by_run, "epochs", "best_epoch"]].itertuples(index=False, name=None)
+    curves = {(*run, at) for *run, count, best in ends for at in told_epochs(count, best)}
     if _keys(tables["curves"], [*by_run, "epoch"]) != curves:
         return "curves"
     # Bins of confidence that have no image have no figure.
@@ -183,7 +215,19 @@ def _incomplete(
         or {row[:-3] for row in figures} != measured
     ):
         return "measures"
-    pairs = {(*cell, true, taken) for cell in cells for true in labels for taken in labels}
-    if _keys(tables["confusion"], [*by_cell, "true", "predicted"]) != pairs:
+    of_datasets = _keys(runs, [*by_cell, "dataset"])
+    pairs = {(*one, true, taken) for one in of_datasets for true in labels for taken in labels}
+    if _keys(tables["confusion"], [*by_cell, "dataset", "true", "predicted"]) != pairs:
         return "confusion"
+    candidates = tables["candidates"]
+    asked_of = {
+        (*job.cell.row().values(), job.run.seed, job.candidate)
+        for job in experiment.jobs()
+        if job.cell.arm.choose
+    }
+    chosen = candidates.loc[candidates["chosen"] == 1, [*by_run, "key"]]
+    if _keys(candidates, [*by_run, "candidate"]) != asked_of or (
+        len(chosen) and not _keys(chosen, [*by_run, "key"]) <= _keys(runs, [*by_run, "key"])
+    ):
+        return "candidates"
     return "" if _keys(tables["pictures"], by_cell) <= cells else "pictures"

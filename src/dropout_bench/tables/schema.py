@@ -1,10 +1,11 @@
 """The columns of each table of results, in their order, and what may stand in them.
 
-Writer and reader both go by this. Every table has the columns of a cell, as
-:meth:`~dropout_bench.params.run.Cell.row` gives them; its rows are told apart by those and by the
-columns in ``KEYS``.
+Writer and reader both go by this. Every table has the column that tells a cell, as
+:meth:`~dropout_bench.params.arms.Cell.row` gives it; its rows are told apart by that and by the
+columns in ``KEYS``. A ``seed`` is a draw's number where the setting is drawn.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -14,21 +15,25 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CALIBRATION, CURVES
 from dropout_bench.quantities.quantity import Quantity
 
-TABLES = ("runs", "curves", "measures", "confusion", "pictures")
+TABLES = ("runs", "candidates", "curves", "measures", "confusion", "pictures")
 KEYS = {
     "runs": ("seed",),
+    "candidates": ("seed", "candidate"),
     "curves": ("seed", "epoch"),
     "measures": ("seed", "metric", "at"),
-    "confusion": ("true", "predicted"),
+    "confusion": ("dataset", "true", "predicted"),
     "pictures": ("kind", "number"),
-    "timings": ("seed",),
+    "timings": ("seed", "candidate"),
 }
+
+EVERY_EPOCH = 40
+"""Up to so many epochs a curve is told whole."""
 
 _LARGEST = sys.float_info.max
 _MOST = {"test/ece": 1.0, "test/brier": 2.0}
-_OF_CELL = ("variant", "dropout", "hidden", "options")
-_OTHERS = ("experiment", "dataset", "key", "weights", "metric", "kind", "pixels")
-TEXTS = dict.fromkeys((*_OF_CELL, *_OTHERS), str)
+_OF_RUN = ("dataset", "variant", "dropout", "hidden", "normalise", "options", "key", "weights")
+_OTHERS = ("experiment", "arm", "candidate", "metric", "kind", "pixels")
+TEXTS = dict.fromkeys((*_OF_RUN, *_OTHERS), str)
 """Columns that are texts, also where they look like numbers."""
 
 
@@ -49,37 +54,48 @@ def _count(low: float = 0, high: float = 2**53, missing: bool = False) -> pa.Col
 
 def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
     """Return what each table of an experiment must be like."""
-    kinds = {str: _text(), float: _number(), int: _count()}
-    cell = {name: kinds[type(value)] for name, value in experiment.cells()[0].row().items()}
-    run = {"experiment": _text(), "dataset": _text(), **cell, "seed": _count()}
+    cell = dict.fromkeys(experiment.cells()[0].row(), _text(".+"))
+    held_out = experiment.has_validation
+    run = {"experiment": _text(), **cell, "seed": _count()}
     labels = experiment.resolved_classes
     label, label_if_any = (_count(min(labels), max(labels), missing) for missing in (False, True))
     right = _count(high=len(experiment.seeds), missing=True)
     height, width = experiment.source.shape
 
     def figures(entries: Sequence[Quantity], test: bool) -> dict[str, pa.Column]:
-        known = {"train": True, "val": bool(experiment.validation), "test": test}
+        known = {"train": True, "val": held_out, "test": test}
         most = {entry.name: 1.0 for entry in entries if entry.unit == "fraction"} | _MOST
         return {
             entry.name: _number(0, most.get(entry.name, _LARGEST), missing=not known[entry.split])
             for entry in entries
         }
 
-    epochs = _count(1, experiment.epochs)
+    epochs = _count(1, experiment.epochs or 2**53)
+    trained = {
+        "epochs": epochs,
+        "best_epoch": _count(1, experiment.epochs or 2**53, missing=not held_out),
+        "limit": epochs,
+    }
+    bytes_of = {"key": _text("[0-9a-f]{32}"), "weights": _text("[0-9a-f]{32}")}
     columns: dict[str, dict[str, pa.Column]] = {
         "runs": {
-            **run,
-            "epochs": epochs,
-            "parameters": _count(1),
-            **figures((*CURVES, *CALIBRATION), test=True),
-            "key": _text("[0-9a-f]{32}"),
-            "weights": _text("[0-9a-f]{32}"),
+            **run, "dataset": _text(), "variant": _text(), "input_dropout": _number(0, 1),
+            "dropout": _text(), "hidden": _text(), "train_size": _count(1), "normalise": _text(),
+            "learning_rate": _number(0), "batch_size": _count(1), "options": _text(), **trained,
+            "parameters": _count(1), **figures((*CURVES, *CALIBRATION), test=True), **bytes_of,
+        },
+        "candidates": {
+            **cell, "seed": _count(), "candidate": _text(".+"), **trained,
+            "val/loss": _number(0), "val/accuracy": _number(0, 1), "chosen": _count(0, 1),
+            **bytes_of,
         },
         "curves": {**run, "epoch": epochs, **figures(CURVES, test=experiment.keep_every_epoch)},
         "measures": {
             **cell, "seed": _count(), "metric": _text(".+"), "at": _number(), "value": _number(),
         },
-        "confusion": {**cell, "true": label, "predicted": label, "images": _count()},
+        "confusion": {
+            **cell, "dataset": _text(), "true": label, "predicted": label, "images": _count(),
+        },
         "pictures": {
             **cell,
             "kind": _text("feature|right with dropout|right without dropout"),
@@ -90,11 +106,21 @@ def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
             "right_with": right,
             "pixels": _text(f"[0-9a-f]{{{2 * height * width}}}"),
         },
-        "timings": {
-            "experiment": _text(), **cell, "seed": _count(), "epochs": epochs,
-            "seconds": _number(0),
-        },
+        "timings": {**run, "candidate": _text(), "epochs": epochs, "seconds": _number(0)},
     }  # fmt: skip
     return {
         name: pa.DataFrameSchema(own, unique=[*cell, *KEYS[name]]) for name, own in columns.items()
     }
+
+
+def told_epochs(count: int, best: float) -> list[int]:
+    """List the epochs of a curve that its table tells, from 1 to the last one.
+
+    They are all of the first forty, as far as experiments of a fixed length go; then they grow
+    further apart, by about an eighth: a curve of hundreds of epochs is as well seen by sixty. The
+    best one, if there is one (else NaN), is among them.
+    """
+    epochs = list(range(1, min(count, EVERY_EPOCH) + 1))
+    while epochs[-1] < count:
+        epochs.append(min(count, epochs[-1] * 9 // 8))
+    return epochs if math.isnan(best) else sorted({*epochs, int(best)})

@@ -19,8 +19,8 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.util.tensor_util import make_tensor_proto
 
+from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.run import Job
 from dropout_bench.params.values import rates_text, widths_text
 from dropout_bench.tables.read import Results
 from dropout_bench.tensorboard.events import FILE, FIRST, records, scalars
@@ -162,7 +162,7 @@ class _Arm(NamedTuple):
         results, cell = self.shown.results, self.jobs[0].cell
         if results is None:
             return {}
-        best = self.shown.experiment.checkpoint == "best"
+        best = cell.checkpoint == "best"
         tests = results.of(cell, "runs").set_index("seed").filter(like="test/").dropna(axis=1)
         draws = {}
         by_seed: Any = results.of(cell, "curves").groupby("seed")
@@ -178,16 +178,22 @@ class _Arm(NamedTuple):
         given = run.model_dump(mode="json", exclude={"seed"})
         given |= {f"normalise {name}": value for name, value in given.pop("normalise").items()}
         given["classes"] = len(run.classes)
-        row = self.jobs[0].cell.row()
-        variant = row.pop("variant")
-        rest = {k: "none" if v is None else v for k, v in given.items() if k not in row}
+        cell, drawn = self.jobs[0].cell, self.shown.experiment.draw.names
+        given |= dict.fromkeys((*drawn, *cell.arm.choose), "drawn")
+        given |= dict.fromkeys(cell.arm.choose, "chosen")
+        if "normalise" in drawn:
+            given |= {"normalise mean": "drawn", "normalise sd": "drawn"}
         # The first axis of its parallel coordinates has little room for texts.
-        first = {"dropout": row["dropout"], "experiment": self.name}
-        return {**first, **row, "variant": variant, **rest}
+        rates = "chosen" if "dropout" in cell.arm.choose else rates_text(cell.dropout)
+        first = {"dropout": rates, "experiment": self.name, "arm": cell.label}
+        rest = {k: "none" if v is None else v for k, v in given.items() if k not in first}
+        return {**first, **rest}
 
     def trial(self) -> str:
         """Name it by what varies in its experiment, briefly: TensorBoard shows 16 characters."""
         cell, experiment = self.jobs[0].cell, self.shown.experiment
+        if experiment.arms:
+            return cell.label
         parts = [rates_text(cell.dropout)]
         if len(experiment.input_dropout) > 1:
             parts.append(f"input {cell.input_dropout}")

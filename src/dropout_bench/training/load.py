@@ -7,8 +7,8 @@ from safetensors import SafetensorError
 from dropout_bench.errors import BenchError, did_you_mean, one_line
 from dropout_bench.models.base import MLP
 from dropout_bench.params.file import Params, load_params, project_root
-from dropout_bench.training.result import evaluated_weights
 from dropout_bench.training.run import load_weights, network_of
+from dropout_bench.training.store import weights_file
 
 
 def load_run(name: str, root: Path | str | None = None) -> MLP:
@@ -32,7 +32,7 @@ def load_run(name: str, root: Path | str | None = None) -> MLP:
     jobs = {job.name: job for job in experiment.jobs()}
     if rest not in jobs:
         raise BenchError(f'{of} has no run "{rest}"; {did_you_mean(rest, jobs)}')
-    path = folder / "runs" / of / rest / evaluated_weights(experiment)
+    path = folder / "runs" / of / rest / weights_file(jobs[rest])
     try:
         network = load_weights(network_of(jobs[rest].run), path.read_bytes())
     except OSError as error:

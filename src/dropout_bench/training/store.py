@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dropout_bench.files import whole_folder
+from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Run
 from dropout_bench.params.variants import VARIANTS
 from dropout_bench.training.keys import Identity
-from dropout_bench.training.result import RunResult
+from dropout_bench.training.result import BEST, LAST, RunResult
 
 _ENTRY = "entry.json"
 ABOUT = "run.json"
@@ -41,6 +42,11 @@ def default_store(root: Path) -> Path:
         return Path(named)
     home = next((p.parents[2] for p in root.resolve().parents if p.match(".dvc/tmp/exps")), root)
     return home / "run-store"
+
+
+def weights_file(job: Job) -> str:
+    """Name the file of the weights that are evaluated of a run."""
+    return BEST if job.cell.checkpoint == "best" else LAST
 
 
 @dataclass(frozen=True)

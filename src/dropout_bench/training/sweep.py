@@ -16,13 +16,14 @@ from dropout_bench import engine
 from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, one_line
 from dropout_bench.files import whole_folder
+from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, validated
 from dropout_bench.params.options import chosen
-from dropout_bench.params.run import Job
+from dropout_bench.params.run import Run
 from dropout_bench.training.keys import Identity, library_versions
-from dropout_bench.training.result import RunResult, Time, epoch_file
-from dropout_bench.training.store import ABOUT, RunStore, checksums
+from dropout_bench.training.result import CURVES, RunResult, Time, epoch_file
+from dropout_bench.training.store import ABOUT, RunStore, checksums, weights_file
 
 if TYPE_CHECKING:
     import lightning as L
@@ -34,7 +35,7 @@ def sweep(
     name: str,
     experiment: Experiment,
     root: Path,
-    source: Source,
+    sources: Mapping[str, Source],
     store: RunStore,
     scheduler: str | None = None,
     worker_count: int | None = None,
@@ -57,24 +58,30 @@ def sweep(
     title = f"train {name}"
     jobs = experiment.jobs()
     _check_own(name, jobs)
-    kept = range(1, experiment.epochs + 1) if experiment.keep_every_epoch else ()
-    needed = tuple(epoch_file(epoch) for epoch in kept)
+    kept_all = experiment.keep_every_epoch
+    epochs = tuple(map(epoch_file, range(1, (experiment.epochs or 0) + 1))) if kept_all else ()
+    needed = {job: (weights_file(job), *epochs) for job in jobs}
     failures: dict[Job, BaseException] = {}
     count = min(worker_count or engine.cores(), len(jobs))
     with _alone(root / "runs", name):
         with engine.workers("dropout_bench.training.run", scheduler, count) as client:
             device = engine.ask(client, _device)
-            identities = {job: Identity.here(job.run, source.digest, device) for job in jobs}
-            missing = {
-                job.name: job
-                for job in jobs
-                if not _at_hand(store, identities[job], needed, root / "runs")
+            identities = {
+                job: Identity.here(job.run, sources[job.run.dataset].digest, device) for job in jobs
             }
+            here = root / "runs"
+            missing = {}
+            wanted: set[Run] = set()
+            for job in jobs:
+                if not _at_hand(store, identities[job], needed[job], here):
+                    if job.run not in wanted:  # two arms may evaluate one run differently
+                        missing[job.name] = job
+                    wanted.add(job.run)
             logs = (root / "logs" / "live" / name).resolve()
             logs.mkdir(parents=True, exist_ok=True)
             # Seed by seed, so that runs that are compared are trained at about the same time.
             calls = {
-                call: (identities[job], source, experiment.keep_every_epoch, call, logs, watch)
+                call: (identities[job], sources[job.run.dataset], kept_all, call, logs, watch)
                 for call, job in sorted(missing.items(), key=lambda item: item[1].run.seed)
             }
             with engine.Progress(title, len(jobs), reused=len(jobs) - len(missing)) as progress:
@@ -94,7 +101,7 @@ def sweep(
                     told = f"{title}: {job.name} vanished from the run store; run it again"
                     raise BenchError(told)
                 times[job] = result.time
-                _write(folder / job.name, identity, result, needed)
+                _write(folder / job.name, identity, result, needed[job])
         return times
 
 
@@ -178,14 +185,10 @@ def _summary(title: str, failures: Mapping[Job, BaseException], total: int) -> s
     return "\n".join(parts)
 
 
-def _write(folder: Path, identity: Identity, result: RunResult, epochs: tuple[str, ...]) -> None:
-    """Write a run's files; bytes that depend on nothing but code, parameters and data."""
+def _write(folder: Path, identity: Identity, result: RunResult, needed: tuple[str, ...]) -> None:
+    """Write a run's files, as far as they are evaluated: bytes that depend on the run alone."""
     folder.mkdir(parents=True)
-    files = {
-        name: content
-        for name, content in result.files.items()
-        if not name.startswith("epoch-") or name in epochs
-    }
+    files = {name: result.files[name] for name in (CURVES, *needed)}
     for name, content in files.items():
         (folder / name).write_bytes(content)
     about = {
@@ -228,6 +231,7 @@ def write_timings(name: str, times: Mapping[Job, Time], timings: Path) -> None:
             "experiment": name,
             **job.cell.row(),
             "seed": job.run.seed,
+            "candidate": job.candidate,
             "epochs": time.epochs,
             "seconds": round(time.seconds, 2),
         }

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from dropout_bench.params.arms import Cell
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.run import Cell
 from dropout_bench.report.figures.kind import Kind
 from dropout_bench.report.figures.style import AXES, SPLIT_NAMES, Colours, legend, panels
 from dropout_bench.tables.read import Results
@@ -83,7 +83,7 @@ def grouped(experiment: Experiment, colours: Colours) -> list[list[Cell]]:
     for cell, base in bases.items():
         if cell in bases.values():
             continue
-        key = tuple(value for name, value in cell.row().items() if name != "dropout")
+        key = (cell.variant, cell.input_dropout, cell.hidden, cell.train_size, cell.options)
         group = groups.setdefault(key, [])
         for panel in group:
             if len(panel) < MOST and colours(cell) not in map(colours, panel):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.report.figures.kind import Kind, measures
 from dropout_bench.report.figures.style import Colours
 from dropout_bench.tables.read import Results

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.params.values import widths_text
 from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, along_axis
@@ -16,10 +16,9 @@ def draw(results: Results, colours: style.Colours) -> Figure:
     """
     experiment = results.experiment
     by_size = len(experiment.train_size) > 1
-    axis = "train_size" if by_size else "hidden"
     found: dict[tuple[object, ...], list[Cell]] = {}
     for cell in experiment.cells():
-        line = tuple(value for name, value in cell.row().items() if name != axis)
+        line = (str(cell.arm), cell.options, cell.hidden if by_size else cell.train_size)
         found.setdefault(line, []).append(cell)
     by_first = {cells[0]: cells for cells in found.values()}
     figure, axes = style.panels(2, 8, 3.2)

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.params.run import Cell
+from dropout_bench.params.arms import Cell
 from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, along_axis
 from dropout_bench.report.figures.style import Colours

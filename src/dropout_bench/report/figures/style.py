@@ -16,8 +16,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from dropout_bench.analysis.statistics import Interval, mean_interval
+from dropout_bench.params.arms import Cell
 from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.run import Cell
 from dropout_bench.quantities.quantity import Values
 from dropout_bench.tables.read import Results
 
