@@ -61,7 +61,8 @@ def test_workers_are_started_when_the_first_one_asks_and_once(
 def test_where_nothing_is_to_do_no_worker_starts_and_the_status_is_that_of_dvc(
     tmp_path: Path,
 ) -> None:
-    run(tmp_path, "dvc", "init", "--no-scm", "-q")
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = True\n    analytics = False\n")
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     script = (
         "import sys; from pathlib import Path; from dropout_bench.pipeline import repro;"
@@ -118,7 +119,7 @@ def test_what_is_left_is_told_by_what_is_finished(
     left = " · in all 7 trainings left, about 12 min"
     assert Outlook(tmp_path, params, "small")(1) == left
     assert Outlook(tmp_path, params, "small")(2) == left.replace("12", "6")
-    monkeypatch.setenv("DROPOUT_BENCH_TARGETS", "evaluate@small --force train@same")
+    monkeypatch.setenv("DROPOUT_BENCH_TARGETS", "evaluate@small train@same")
     assert Outlook(tmp_path, params, "small")(1) == "", "its own line tells it"
     monkeypatch.setenv("DROPOUT_BENCH_TARGETS", "report")
     assert Outlook(tmp_path, params, "small")(1) == left

@@ -19,9 +19,10 @@ import psutil
 
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError
+from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
-from dropout_bench.params.run import Job, Run
+from dropout_bench.params.run import Run
 from dropout_bench.sharing import VARIABLE, Lender
 
 if TYPE_CHECKING:
