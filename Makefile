@@ -28,7 +28,7 @@ repro: $(READY) ## the main job: data, training, evaluation, report
 paper: $(READY) ## an hour on 2 cores: the large network of the 2014 paper, a report of its own
 	@dropout-bench suite paper
 
-demo: $(READY) ## under a minute, without network: small digits, a report of their own
+demo: $(READY) ## under 20 seconds, without network: small digits, a report of their own
 	@dropout-bench suite demo
 
 PYTEST := python -m pytest

@@ -115,8 +115,7 @@ def repro(
     """
     from dropout_bench.pipeline import repro as run_pipeline
 
-    root, _ = _params()
-    raise typer.Exit(run_pipeline(root, words or [], workers))
+    raise typer.Exit(run_pipeline(project_root(), words or [], workers))
 
 
 @app.command()
