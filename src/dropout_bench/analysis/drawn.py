@@ -1,5 +1,6 @@
 """What the arms of an experiment do over its draws, against the network without dropout."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -198,8 +199,7 @@ def ended(results: Results) -> list[Ended]:
 
 def per_epoch(runs: pd.DataFrame) -> "pd.Series[float]":
     """Return the optimiser steps of an epoch of each run."""
-    steps: pd.Series[float] = np.ceil(runs["train_size"] / runs["batch_size"])
-    return steps
+    return (runs["train_size"] / runs["batch_size"]).map(math.ceil)
 
 
 PLACES = 40

@@ -333,8 +333,7 @@ def arms_title(rows: Sequence[Compared]) -> str:
         return f"None of {len(rows)} arms is clearly better or worse {of} (95 % intervals)"
     first = f"{len(better)} of {len(rows)} arms are clearly better {of}"
     if better:
-        gain = rows[0].in_accuracy.gain.mean
-        first += f", most of all {rows[0].cell.label} ({gain:+.2f} points)"
+        first += f", most of all {rows[0].cell.label} ({rows[0].accuracy.mean():+.2f} points)"
     second = f"{len(worse)} clearly worse: {_listed(worse)}" if worse else "none clearly worse"
     return f"{first}; {second}"
 

@@ -56,7 +56,8 @@ def _panel(panel: Axes, found: Dependence, name: str, colours: Colours) -> None:
         panel.set_title(f"{title} *", fontsize=8, fontweight="bold")
     else:
         panel.set_title(title, fontsize=8)
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > FEW:
+    few = 1 if name == GAP else FEW
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > few:
         _numbers(panel, values.to_numpy(dtype=float), gains, colour, logarithmic=name != GAP)
         return
     levels = sorted(values.unique(), key=_order)

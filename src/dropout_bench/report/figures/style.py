@@ -61,7 +61,9 @@ class Colours:
             cells += each.cells()
             for cell in each.cells() if each.arms else ():
                 self._options[_arm(cell)] = ", ".join(own_options(each, cell.arm))
-        others = dict.fromkeys(self._hue(cell) for cell in cells)
+        hues = [self._hue(cell) for cell in cells]
+        variants = [hue for cell, hue in zip(cells, hues, strict=True) if hue == cell.variant]
+        others = dict.fromkeys([*variants, *hues])  # variants first: they have the best hues
         hues = [hue for hue in others if hue not in {"standard", "dropout"}]
         self._places = {hue: place for place, hue in enumerate(hues)}
 
