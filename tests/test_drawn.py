@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from dropout_bench.analysis.claims import Claims
+from dropout_bench.analysis.claims import Check, Claim, Claims
 from dropout_bench.analysis.drawn import (
     compared,
     courses,
@@ -22,11 +22,21 @@ from dropout_bench.analysis.drawn import (
     main_arm,
     reference,
 )
+from dropout_bench.analysis.ledger import Verdict, judged, of_difference
 from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CALIBRATION
 from dropout_bench.report import text
-from dropout_bench.report.figures import arms, chosen, confusion, curves, length, rates, settings
+from dropout_bench.report.figures import (
+    arms,
+    chosen,
+    confusion,
+    curves,
+    ledger,
+    length,
+    rates,
+    settings,
+)
 from dropout_bench.report.figures.kind import of_experiment
 from dropout_bench.report.figures.style import Colours
 from dropout_bench.report.render import render
@@ -403,3 +413,27 @@ def test_the_report_tells_of_draws_of_convergence_and_of_what_is_not_tested(
     assert text.goes_with(found) in told
     assert "shows no clear difference" not in told, "sentences are of experiments without draws"
     assert "accuracy by class" not in told, "classes are of two datasets"
+
+
+@pytest.mark.parametrize(("count", "columns"), [(12, 1), (77, 2)])
+def test_a_long_ledger_stands_in_two_columns(count: int, columns: int) -> None:
+    check = Check.model_validate({"metric": "test/loss", "of": "a", "than": "b", "is": "higher"})
+    claim = Claim(source="s", says="so", experiment="e", checks=(check,))
+    names = [f"claim-{place:02}" for place in range(count)]
+    measured = {
+        name: (of_difference(check, np.linspace(-1.0, 1.0 + place, 12)),)
+        for place, name in enumerate(names)
+    }
+    entries = judged(dict.fromkeys(names, claim), measured, 0.05)
+    panels = ledger.draw(entries).axes
+    assert len(panels) == columns
+    rows = [[label.get_text() for label in panel.get_yticklabels()] for panel in panels]
+    supported = [entry.name for entry in entries if entry.verdict is Verdict.SUPPORTED]
+    told = list(itertools.chain(*rows))
+    assert told[: len(supported)] == supported
+    assert sorted(told) == names
+    for panel, here in zip(panels, rows, strict=True):
+        means = [line for line in panel.lines if line.get_marker() == "o"]
+        by_name = {entry.name: entry for entry in entries}
+        drawn = [xs(line)[0] for line in means]
+        assert drawn == [by_name[name].deciding.towards_the_claim.mean for name in here]
