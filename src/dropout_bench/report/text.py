@@ -95,8 +95,11 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
             else (f"{experiment.steps:,} steps")
         )
     if experiment.converges:
+        epochs = chosen(experiment).get("patience")
+        both = f" and {epochs} epochs" if epochs else ""
         length += (
-            f", ended when the validation loss has not fallen for {experiment.patience_steps} steps"
+            ", ended when the validation loss has not fallen for "
+            f"{experiment.patience_steps} steps{both}"
         )
     lines = [
         ("data", data),
@@ -108,8 +111,12 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
     if experiment.combinations:
         told = (f"{name}: {options(each)}" for name, each in experiment.combinations.items())
         lines.append(("options", "; ".join(told)))
-    elif (told_options := options(experiment)) != "none":
-        lines.append(("options", told_options))
+    elif common := {
+        name: value
+        for name, value in chosen(experiment).items()
+        if name != "patience" or not experiment.converges
+    }:
+        lines.append(("options", _named(common)))
     lines += [(f"arm *{name}*", _arm(arm)) for name, arm in experiment.arms.items()]
     if not experiment.arms:
         lines.append(("arms", "; ".join(cell.label for cell in experiment.cells())))
@@ -165,7 +172,11 @@ def _arm(arm: Arm) -> str:
 
 def options(those: Options) -> str:
     """Write the options that are on: ``max_norm 1.0, learning_rate_decay linear``."""
-    return ", ".join(f"{name} {value}" for name, value in chosen(those).items()) or "none"
+    return _named(chosen(those)) or "none"
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _difference(metric: str) -> tuple[int, int, str]:
