@@ -99,6 +99,8 @@ def commit_a_report(root: Path, name: str, **others: object) -> None:
     (root / "claims.yaml").write_text(re.sub(r"\bsmall\b(?! question)", name, text.getvalue()))
     pipeline = (PROJECT / "dvc.yaml").read_text()
     pipeline = re.sub(r"foreach: \{ mnist: .*", "foreach: { digits: Digits }", pipeline)
+    pipeline = pipeline.replace("        - data/raw/fashion-mnist\n", "")
+    pipeline = pipeline.replace("data/raw/mnist", "data/raw/digits")
     (root / "data" / "archives" / "Digits").mkdir(parents=True)
     (root / "data" / "archives" / "Digits" / "none").touch()
     (root / "dvc.yaml").write_text(pipeline.partition("# What `dvc plots show`")[0])

@@ -7,6 +7,8 @@ does not belong to them yet.
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from dropout_bench.analysis.claims import load_claims
@@ -14,6 +16,7 @@ from dropout_bench.analysis.effects import effects
 from dropout_bench.analysis.ledger import ledger
 from dropout_bench.analysis.reproduction import reproductions
 from dropout_bench.params.file import load_params
+from dropout_bench.quantities.registry import quantity
 from dropout_bench.tables.read import read_results
 from dropout_bench.verify import committed_suites
 
@@ -29,12 +32,31 @@ def test_the_committed_report_is_what_this_code_makes_of_these_parameters() -> N
 
 
 def test_results_have_a_row_for_every_run() -> None:
-    import pandas as pd
-
     for name, experiment in load_params(PROJECT / "params.yaml").experiments.items():
         runs = pd.read_csv(PROJECT / "reports" / "results" / name / "runs.csv")
-        assert len(runs) == len(experiment.runs())
-        assert runs["key"].is_unique
+        assert len(runs) == len(experiment.cells()) * len(experiment.seeds)
+        checkpoints = {cell.label: cell.checkpoint for cell in experiment.cells()}
+        assert not runs.assign(of=runs["arm"].map(checkpoints)).duplicated(["key", "of"]).any()
+
+
+def test_times_are_of_the_runs() -> None:
+    for name, experiment in load_params(PROJECT / "params.yaml").experiments.items():
+        times = PROJECT / "reports" / "timings"
+        results = read_results(PROJECT / "reports", name, experiment, times)
+        assert len(results.timings) == len(experiment.jobs())
+
+
+def test_all_that_is_in_the_tables_can_be_named() -> None:
+    named = set()
+    for name in load_params(PROJECT / "params.yaml").experiments:
+        folder = PROJECT / "reports" / "results" / name
+        measures, runs = (pd.read_csv(folder / f"{it}.csv") for it in ("measures", "runs"))
+        table = measures.merge(runs[["arm", "seed", "hidden"]])
+        named |= set(zip(table["metric"], table["at"], table["hidden"], strict=True))
+    for metric, at, hidden in named:
+        places = quantity(metric).places_in(hidden.split("-"))
+        assert not places or np.isclose(at, places).any(), (metric, at)
+    assert named
 
 
 FOUND = {

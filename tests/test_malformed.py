@@ -17,6 +17,8 @@ from ruamel.yaml import YAML
 
 from dropout_bench.analysis.claims import Check, Claim, Claims, Figure, Published, load_claims
 from dropout_bench.errors import BenchError
+from dropout_bench.params.arms import Arm
+from dropout_bench.params.draws import Drawn, Range
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params
 from dropout_bench.params.options import Options
@@ -44,6 +46,8 @@ EXPERIMENT: dict[str, Any] = {
             "input_noise": 0.4,
             "shift": 2,
             "learning_rate_decay": "linear",
+            "wrong_labels": 0.1,
+            "rare": 3,
         },
     },
     "learning_rate": 1e-3,
@@ -56,9 +60,29 @@ EXPERIMENT: dict[str, Any] = {
     "checkpoint": "best",
     "keep_every_epoch": False,
 }
+DRAWN: dict[str, Any] = {
+    "draw": {
+        "dataset": ["mnist", "fashion-mnist"],
+        "train_size": {"low": 300, "high": 3000},
+        "normalise": ["unit", "symmetric", "standardised"],
+        "hidden": [[64, 64], [128, 64]],
+        "batch_size": [32, 64],
+        "learning_rate": {"low": 5e-4, "high": 2e-3},
+    },
+    "draws": 12,
+    "first_draw": 0,
+    "validation_images": 1000,
+    "steps": 1000,
+    "patience_steps": 300,
+    "arms": {
+        "none": {"choose": {"times_learning_rate": [1.0, 0.5]}},
+        "fixed": {"checkpoint": "best", "times_learning_rate": 0.5, "choose": {"l2": [0.1, 0.2]}},
+        "dropout": {"variant": "dropout", "input_dropout": 0.1, "choose": {"dropout": [0.2, 0.5]}},
+    },
+}
 PARAMS: dict[str, Any] = {
     "defaults": {"common": {"epochs": 5}},
-    "experiments": {"question": EXPERIMENT},
+    "experiments": {"question": EXPERIMENT, "drawn": DRAWN},
     "suites": {
         "demo": {"other": {k: v for k, v in EXPERIMENT.items() if k != "with"} | {"max_norm": 2.0}},
         "paper": {},
@@ -83,6 +107,7 @@ TREND = {
     "is": "rising",
     "over": "width",
 }
+ALONG = {"metric": "train/loss", "of": "dropout", "is": "rising", "along": "test/loss"}
 CLAIM = {
     "source": "someone",
     "says": "It helps.",
@@ -105,7 +130,12 @@ CLAIMS: dict[str, Any] = {
             ],
         }
     },
-    "claims": {"helps": CLAIM, "harms": CLAIM | {"contradicts": []}},
+    "claims": {
+        "helps": CLAIM,
+        "harms": CLAIM | {"contradicts": []},
+        "grows": CLAIM | {"contradicts": [], "experiment": "drawn", "checks": [ALONG]},
+    },
+    "untested": {"art": {"source": "someone", "says": "It is art.", "why": "no measure"}},
     "must_hold": {"identity": CLAIM | {"contradicts": []}},
     "timed": {"slower": CLAIM | {"contradicts": []}},
 }
@@ -119,7 +149,7 @@ def keys_of(content: Any) -> set[str]:
 
 def test_the_valid_documents_have_every_key_of_the_schema(tmp_path: Path) -> None:
     for content, models in (
-        (PARAMS, (Params, Experiment, Normalise, Options)),
+        (PARAMS, (Params, Experiment, Arm, Drawn, Range, Normalise, Options)),
         (CLAIMS, (Claims, Published, Figure, Claim, Check)),
     ):
         fields = {f.alias or name for m in models for name, f in m.model_fields.items()}
@@ -233,10 +263,10 @@ def accept_params(text: str, folder: Path) -> None:
 def accept_claims(text: str, folder: Path) -> None:
     path = folder / "claims.yaml"
     path.write_text(text, encoding="utf-8", newline="")
-    load_claims(path, {"question": EXPERIMENTS["question"]})
+    load_claims(path, EXPERIMENTS)
 
 
-EXPERIMENTS = Params.model_validate({"experiments": {"question": EXPERIMENT}}).experiments
+EXPERIMENTS = Params.model_validate(PARAMS).experiments
 
 EXAMPLES = (
     pytest.param(60, id="60 examples"),

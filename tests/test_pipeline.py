@@ -72,7 +72,6 @@ def test_a_run_has_its_weights_curves_and_key(project: Path) -> None:
     folder = project / "runs" / "small" / "dropout" / "dropout=0.5" / "seed=1"
     assert set(contents(folder)) == {
         "last.safetensors",
-        "best.safetensors",
         "epoch-001.safetensors",
         "epoch-002.safetensors",
         "curves.csv",
@@ -98,7 +97,7 @@ def test_tables_are_tidy(project: Path) -> None:
     folder = project / "reports" / "results" / "small"
     runs = pd.read_csv(folder / "runs.csv", dtype={"dropout": str})
     assert set(runs.columns) >= {
-        "experiment", "dataset", "variant", "dropout", "seed", "epochs", "parameters",
+        "experiment", "arm", "dataset", "variant", "dropout", "seed", "epochs", "parameters",
         "train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/loss", "test/accuracy",
     }  # fmt: skip
     assert len(runs) == 4

@@ -95,17 +95,6 @@ def test_a_measure_is_a_file_of_its_own() -> None:
         assert not re.search(r"import.*quantities\.(measured|derived|registry)", path.read_text())
 
 
-def test_all_that_is_in_the_committed_tables_can_be_named() -> None:
-    named = set()
-    for path in (PROJECT / "reports" / "results").glob("*/measures.csv"):
-        table = pd.read_csv(path, dtype={"hidden": str})
-        named |= set(zip(table["metric"], table["at"], table["hidden"], strict=True))
-    for metric, at, hidden in named:
-        places = quantity(metric).places_in(hidden.split("-"))
-        assert not places or np.isclose(at, places).any(), (metric, at)
-    assert named
-
-
 def test_a_measure_gives_only_what_it_has_entered(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [("masks/loss", 1.0, 0.5), ("masks/los", 1.0, 0.5)]
     monkeypatch.setitem(MEASURES, "masks", lambda *_: iter(rows))

@@ -41,7 +41,8 @@ class Full(RunStore):
 
 def evaluate(root: Path, settings: Experiment) -> None:
     source: Any = type("Source", (), {"raw": root})()
-    evaluate_experiment("small", settings, root, source, Full(root), root / "results")
+    sources = dict.fromkeys(settings.datasets, source)
+    evaluate_experiment("small", settings, root, sources, Full(root), root / "results")
 
 
 def test_an_option_that_changes_nothing_is_an_error(tmp_path: Path) -> None:

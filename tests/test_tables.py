@@ -11,47 +11,94 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import experiment
+from test_compare import write_tables
 
 from dropout_bench.analysis.claims import Claims
 from dropout_bench.errors import BenchError
-from dropout_bench.params.file import load_params
-from dropout_bench.params.run import Job
+from dropout_bench.params.arms import Job
+from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CURVES
 from dropout_bench.report.render import render
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.read import Results, read_results, read_table
-from dropout_bench.tables.schema import TABLES
-from dropout_bench.tables.write import Told, write_tables
+from dropout_bench.tables.schema import EVERY_EPOCH, TABLES, told_epochs
+from dropout_bench.tables.write import Told, Trained
+from dropout_bench.tables.write import write_tables as write_from
 
-PROJECT = Path(__file__).parents[1]
-NAME = "fashion-tutorial"
-EXPERIMENTS = load_params(PROJECT / "params.yaml").experiments
-EXPERIMENT = EXPERIMENTS[NAME]
-COMMITTED = PROJECT / "reports"
+NAME = "everything"
+SETTINGS: dict[str, Any] = {
+    "dataset": "mnist",
+    "draw": {"train_size": {"low": 100, "high": 400}, "learning_rate": [0.01, 0.02]},
+    "draws": 3,
+    "validation_images": 50,
+    "hidden": [16, 8],
+    "batch_size": 32,
+    "steps": 60,
+    "patience_steps": 20,
+    "checkpoint": "best",
+    "arms": {
+        "none": {"choose": {"times_learning_rate": [1.0, 0.5]}},
+        "dropout": {"variant": "dropout", "choose": {"dropout": [0.2, 0.5]}},
+    },
+    "measures": ["masks", "reliability", "examples"],
+}
+EXPERIMENT = Experiment.model_validate(SETTINGS)
+"""An experiment that has all tables."""
+GRID = experiment(epochs=8, keep_every_epoch=True)
+
+
+def measured(job: Job) -> list[tuple[str, float, float]]:
+    """Two figures of each run, and of one run fewer bins of confidence."""
+    bins = [0.9] if job.run.seed == 1 else [0.1, 0.9]
+    rows = [("reliability/accuracy", at, 0.5 * at) for at in bins]
+    return [*rows, ("masks/loss", 2.0, 0.25), ("masks/loss", 4.0, 0.125)]
+
+
+PICTURE: dict[str, str | float] = {
+    "arm": "dropout", "kind": "right with dropout", "number": 0, "true": 3, "predicted": 4,
+    "right_without": 1, "right_with": 2, "pixels": "00" * 28**2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables and times of two experiments; not to be changed."""
+    root = tmp_path_factory.mktemp("whole")
+    pictures = [PICTURE | {"number": number} for number in (0, 1)]
+    write_tables(root / "results" / NAME, EXPERIMENT, {}, measured, pictures)
+    write_tables(root / "results" / "grid", GRID, {})
+    (root / "timings").mkdir()
+    for name, asked in ((NAME, EXPERIMENT), ("grid", GRID)):
+        rows = [
+            {
+                "experiment": name, **job.cell.row(), "seed": job.run.seed,
+                "candidate": job.candidate, "epochs": 3, "seconds": 1.0 + number,
+            }
+            for number, job in enumerate(asked.jobs())
+        ]  # fmt: skip
+        pd.DataFrame(rows).to_csv(root / "timings" / f"{name}.csv", index=False)
+    return root
 
 
 @pytest.fixture
-def reports(tmp_path: Path) -> Path:
-    """The committed tables of one experiment, to be damaged."""
-    shutil.copytree(COMMITTED / "results" / NAME, tmp_path / "results" / NAME)
-    (tmp_path / "timings").mkdir()
-    shutil.copy(COMMITTED / "timings" / f"{NAME}.csv", tmp_path / "timings")
-    return tmp_path
+def reports(whole: Path, tmp_path: Path) -> Path:
+    """The same, to be damaged."""
+    return Path(shutil.copytree(whole, tmp_path, dirs_exist_ok=True))
 
 
-def test_the_committed_tables_can_be_read(reports: Path) -> None:
+def test_tables_can_be_read(reports: Path) -> None:
     results = read_results(reports, NAME, EXPERIMENT, reports / "timings")
-    assert len(results.runs) == len(EXPERIMENT.jobs())
-    assert len(results.timings) == len(EXPERIMENT.jobs())
+    assert len(results.runs) == 2 * 3
+    assert len(results.candidates) == len(results.timings) == len(EXPERIMENT.jobs()) == 2 * 2 * 3
+    assert results.candidates["chosen"].sum() == 2 * 3
+    assert len(results.trained) == 12
     assert results.name == NAME
-    assert results.versions["torch"].startswith("2.")
+    assert results.versions["torch"] == "made up"
 
 
-def test_bins_of_confidence_without_images_need_no_figures() -> None:
-    name = "inside"
-    inside = load_params(PROJECT / "params.yaml").experiments[name]
-    assert "reliability" in inside.measures
-    assert read_results(COMMITTED, name, inside).name == name
+def test_bins_of_confidence_without_images_need_no_figures(reports: Path) -> None:
+    found = read_results(reports, NAME, EXPERIMENT).measures
+    assert len(found[found["metric"].str.startswith("reliability")]) == 2 * 5
 
 
 def test_an_experiment_that_measures_nothing_has_no_measures(reports: Path) -> None:
@@ -70,12 +117,18 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("runs", "train/accuracy", None),
     ("runs", "test/accuracy", 1.5),
     ("runs", "test/ece", math.inf),
+    ("runs", "best_epoch", None),
+    ("runs", "best_epoch", 0),
+    ("runs", "limit", None),
+    ("runs", "learning_rate", None),
     ("runs", "epochs", None),
-    ("runs", "epochs", 1e9),
     ("runs", "epochs", 9.5),
     ("runs", "key", "the key"),
+    ("candidates", "chosen", 2),
+    ("candidates", "chosen", None),
+    ("candidates", "val/loss", None),
+    ("candidates", "weights", "0"),
     ("curves", "epoch", None),
-    ("curves", "epoch", 99),
     ("curves", "train/loss", None),
     ("curves", "val/loss", None),
     ("measures", "metric", None),
@@ -88,14 +141,21 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("pictures", "number", 0.5),
 ]
 OTHER_ROWS: list[tuple[str, str, Any]] = [
+    ("candidates", "candidate", "dropout=0.9"),
+    ("candidates", "arm", "none"),
+    ("candidates", "seed", 99),
+    ("candidates", "chosen", 1),
+    ("candidates", "val/loss", 0.1),
+    ("curves", "epoch", 99),
     ("curves", "epoch", 1),
     ("curves", "seed", 99),
     ("measures", "metric", "other"),
     ("measures", "at", 77.0),
     ("measures", "seed", 99),
     ("confusion", "predicted", 2),
-    ("confusion", "hidden", "9-9"),
-    ("pictures", "variant", "selu"),
+    ("confusion", "dataset", "digits"),
+    ("confusion", "arm", "other"),
+    ("pictures", "arm", "other"),
 ]
 
 
@@ -120,13 +180,30 @@ def rows_of(job: Job, table: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["seed"] == job.run.seed]
 
 
-def told_of(job: Job, results: Results) -> Told:
+def curves_of(job: Job, results: Results) -> list[dict[str, float]]:
+    """The curves of a run; of one that was not chosen, such as have its figures."""
+    candidates = rows_of(job, results.candidates)
+    if len(candidates):
+        (told,) = candidates[candidates["candidate"] == job.candidate].to_dict("records")
+        if not told["chosen"]:
+            return [
+                {
+                    "epoch": epoch,
+                    "val/loss": told["val/loss"] + (epoch != told["best_epoch"]),
+                    "val/accuracy": told["val/accuracy"],
+                }
+                for epoch in range(1, told["epochs"] + 1)
+            ]
+    rows = rows_of(job, results.curves)[["epoch", *(entry.name for entry in CURVES)]]
+    seen: Any = rows.dropna(axis=1).to_dict("records")
+    return list(seen)
+
+
+def told_of(one: Trained, results: Results) -> Told:
     """What the tables were written from."""
+    job = one.job
     (run,) = rows_of(job, results.runs).to_dict("records")
-    curves = rows_of(job, results.curves)[["epoch", *(entry.name for entry in CURVES)]].dropna(
-        axis=1
-    )
-    measured = rows_of(job, results.measures)[["metric", "at", "value"]]
+    found = rows_of(job, results.measures)[["metric", "at", "value"]]
     # The table has the sum over seeds: as if all were the first one's.
     images = job.cell.rows_of(results.confusion)["images"].to_numpy()
     of_first = images.reshape(len(job.run.classes), -1) * (job.run.seed == 0)
@@ -135,41 +212,93 @@ def told_of(job: Job, results: Results) -> Told:
         final={name: run[name] for name in results.metrics},
         by_epoch={},
         confusion=of_first.tolist(),
-        measured=list(measured.itertuples(index=False, name=None)),
+        measured=list(found.itertuples(index=False, name=None)),
     )
-    seen: Any = curves.to_dict("records")
-    return Told(job, run["key"], run["weights"], seen, evaluation)
+    return Told(one, evaluation)
 
 
-@pytest.mark.parametrize("name", [NAME, "mnist-tutorial", "mnist-layerwise"])
-def test_what_is_read_is_written_as_it_was(name: str, tmp_path: Path) -> None:
-    experiment = EXPERIMENTS[name]
-    results = read_results(COMMITTED, name, experiment)
-    runs = [told_of(job, results) for job in experiment.jobs()]
+@pytest.mark.parametrize(("name", "asked"), [(NAME, EXPERIMENT), ("grid", GRID)])
+def test_what_is_read_is_written_as_it_was(
+    name: str, asked: Experiment, whole: Path, tmp_path: Path
+) -> None:
+    results = read_results(whole, name, asked)
+    keys = results.trained.set_index(["arm", "seed", "candidate"])["key"]
+    trained = [
+        Trained(
+            job,
+            keys[job.cell.label, job.run.seed, job.candidate],
+            "b" * 32,
+            curves_of(job, results),
+        )
+        for job in asked.jobs()
+    ]
+    chosen = [
+        one
+        for one in trained
+        if one.job.candidate in {"", "times_learning_rate=1.0", "dropout=0.2"}
+    ]
     pictures: Any = results.pictures.to_dict("records")
-    write_tables(tmp_path, name, experiment, runs, pictures, results.versions)
-    for path in sorted((COMMITTED / "results" / name).iterdir()):
+    runs = [told_of(one, results) for one in chosen]
+    write_from(tmp_path, name, asked, trained, runs, pictures, results.versions)
+    for path in sorted((whole / "results" / name).iterdir()):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_long_curves_are_told_by_some_of_their_epochs(tmp_path: Path) -> None:
+    assert told_epochs(1, 1) == [1]
+    assert told_epochs(EVERY_EPOCH, math.nan) == list(range(1, EVERY_EPOCH + 1))
+    told = told_epochs(1000, 777)
+    assert told == sorted(set(told))
+    assert {*range(1, EVERY_EPOCH + 1), 777, 1000} < set(told)
+    assert len(told) < 75
+    assert max(np.diff(told) / told[:-1]) <= 1
+    asked = experiment(epochs=100)
+    write_tables(tmp_path / "results" / "long", asked, {})
+    rows = read_results(tmp_path, "long", asked).of(asked.cells()[1], "curves")
+    assert rows["epoch"].tolist() == 2 * told_epochs(100, 1)
+
+
+def test_trainings_that_their_limit_cut_short_are_named(reports: Path) -> None:
+    path = reports / "results" / NAME / "runs.csv"
+    rows = read_table(path)
+    late = (rows["arm"] == "dropout") & (rows["seed"] == 2)
+    rows.loc[late, "limit"] = 3  # its best epoch is made the last one
+    rows.loc[late, "best_epoch"] = 3
+    rows.loc[(rows["arm"] == "none"), "limit"] = 4
+    rows.loc[(rows["arm"] == "none"), "best_epoch"] = 3
+    rows.to_csv(path, index=False)
+    results = read_results(reports, NAME, EXPERIMENT)
+    none, dropout = EXPERIMENT.cells()
+    assert results.unfinished(dropout) == (2,)
+    assert results.unfinished(none) == (), "not in the limit's last tenth"
+    fixed = read_results(reports, "grid", GRID)
+    assert (fixed.runs["best_epoch"] > 0).all()
+    assert not any(map(fixed.unfinished, GRID.cells())), "so many epochs were asked for"
+
+
 def test_figures_of_a_curve_and_of_times(reports: Path) -> None:
-    results = read_results(reports, NAME, EXPERIMENT, reports / "timings")
-    cell = EXPERIMENT.cells()[1]
+    path = reports / "results" / "grid" / "curves.csv"
+    moved = read_table(path)
+    moved["val/loss"] = np.random.default_rng(0).random(len(moved))
+    moved.to_csv(path, index=False)
+    results = read_results(reports, "grid", GRID, reports / "timings")
+    cell = GRID.cells()[1]
     swings, seconds = [], []
-    for seed in EXPERIMENT.seeds:
+    for seed in GRID.seeds:
         rows = cell.rows_of(results.curves)
         curve = rows[rows["seed"] == seed].sort_values("epoch")["val/loss"].to_numpy()
         swings.append(np.std(np.diff(curve[len(curve) // 2 :]), ddof=1))
         times = cell.rows_of(results.timings)
         (row,) = times[times["seed"] == seed].to_dict("records")
         seconds.append(math.log(row["seconds"] / row["epochs"]))
+    assert min(swings) > 0
     assert results.figures(cell, "swing/val/loss") == pytest.approx(swings)
     assert results.figures(cell, "log-seconds") == pytest.approx(seconds)
 
 
 def test_a_cell_that_a_table_does_not_have_has_no_rows(reports: Path) -> None:
     results = read_results(reports, NAME, EXPERIMENT)
-    other = EXPERIMENT.cells()[0].model_copy(update={"train_size": 7})
+    other = EXPERIMENT.cells()[0].model_copy(update={"label": "other"})
     assert results.of(other, "measures").empty
     assert list(results.of(other, "measures")) == list(results.measures)
 
@@ -230,7 +359,7 @@ def test_what_it_was_computed_with_must_be_there(content: str, reports: Path) ->
 
 
 def test_tables_of_other_parameters_are_refused(reports: Path) -> None:
-    other = EXPERIMENT.model_copy(update={"seeds": (0, 1)})
+    other = EXPERIMENT.model_validate(SETTINGS | {"draws": 2})
     with pytest.raises(BenchError, match=r"runs\.csv: its runs are not those of params\.yaml"):
         read_results(reports, NAME, other)
     (reports / "results" / "small").mkdir()
@@ -267,11 +396,11 @@ def spoil(text: str, chance: random.Random) -> str:
 @pytest.mark.parametrize("table", TABLES)
 def test_whatever_is_spoiled_it_is_read_or_refused(table: str, reports: Path) -> None:
     path = reports / "results" / NAME / f"{table}.csv"
-    whole = path.read_text()
+    text = path.read_text()
     chance = random.Random(table)  # noqa: S311
     refused = 0
-    for _ in range(40):
-        path.write_text(spoil(whole, chance))
+    for _ in range(25):
+        path.write_text(spoil(text, chance))
         told = ""
         try:
             results = read_results(reports, NAME, EXPERIMENT)

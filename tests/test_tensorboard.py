@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import metadata
+from test_compare import write_tables
 
 from dropout_bench.data.modules import subset_of
 from dropout_bench.params.experiment import Experiment
@@ -84,10 +85,15 @@ def bench(root: Path, *words: str, status: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The committed tables and nothing else: no data, no run, no run store."""
+    """Tables of all experiments and nothing else: no data, no run, no run store."""
     root = tmp_path_factory.mktemp("clone")
-    for name in ("params.yaml", "claims.yaml", "reports"):
+    for name in ("params.yaml", "claims.yaml"):
         (root / name).symlink_to(ROOT / name)
+    for name in TUTORIALS:
+        asked = load_params(ROOT / "params.yaml").experiments[name]
+        gains = {cell.label: 0.01 * place for place, cell in enumerate(asked.cells())}
+        measured = [("a/b", 1.0, 1.0)] if asked.measures else []
+        write_tables(root / "reports" / "results" / name, asked, gains, lambda _: measured)
     return root
 
 
@@ -112,11 +118,11 @@ def test_it_opens_on_a_seed_and_the_mean_of_each_network_of_the_tutorials(
 
 
 def test_steps_are_epochs_and_figures_those_of_the_tables(
-    opened: dict[str, EventAccumulator],
+    opened: dict[str, EventAccumulator], clone: Path
 ) -> None:
     for name in TUTORIALS:
         settings = load_params(ROOT / "params.yaml").experiments[name]
-        results = read_results(ROOT / "reports", name, settings)
+        results = read_results(clone / "reports", name, settings)
         for cell in settings.cells():
             curves, finals = results.of(cell, "curves"), results.of(cell, "runs")
             for run, of_run, final in (
@@ -141,7 +147,7 @@ def test_a_trial_is_a_network_and_test_accuracy_comes_first(
     assert set(found) == {name for name in opened if name.endswith("/mean")}
     shown = columns(opened)
     titles = [info.display_name for info in shown.hparam_infos]
-    assert titles[:5] == ["dropout", "experiment", "hidden", "train size", "variant"]
+    assert titles[:5] == ["dropout", "experiment", "arm", "dataset", "classes"]
     assert {"learning rate", "weight decay", "max norm", "normalise sd"} < set(titles)
     assert "seed" not in titles
     assert [info.name for info in shown.hparam_infos] == sorted(found[next(iter(found))])[:-1]
@@ -151,17 +157,16 @@ def test_a_trial_is_a_network_and_test_accuracy_comes_first(
         assert set(metrics) <= set(opened[name].Tags()["scalars"])
 
 
-def committed(name: str) -> Shown:
-    params = load_params(ROOT / "params.yaml")
-    settings = params.experiments[name]
-    return Shown(settings, read_results(ROOT / "reports", name, settings), ROOT / "none", None)
+def shown_of(settings: Experiment) -> Shown:
+    figures = {seed: [2.0, 1.0] for seed in settings.seeds}
+    return Shown(settings, made_up(settings, figures), ROOT / "none", None)
 
 
 def test_trials_are_told_apart_by_what_is_not_cut_off(tmp_path: Path) -> None:
-    names = list(load_params(ROOT / "params.yaml").experiments)
-    for number, together in enumerate([TUTORIALS, *[[name] for name in names]]):
+    experiments = load_params(ROOT / "params.yaml").experiments
+    for number, together in enumerate([TUTORIALS, *[[name] for name in experiments]]):
         folder = tmp_path / str(number)
-        write_board(folder, {name: committed(name) for name in together})
+        write_board(folder, {name: shown_of(experiments[name]) for name in together})
         found = [str(trial["trial"])[:15] for trial in trials(shown_runs(folder)).values()]
         assert len(set(found)) == len(found), found
 
@@ -181,6 +186,8 @@ def made_up(settings: Experiment, figures: dict[int, list[float]]) -> Results:
     for job in settings.jobs():
         row = {**job.cell.row(), "seed": job.run.seed}
         values = figures[job.run.seed]
+        if job.candidate != job.cell.arm.candidates()[0].text(job.cell.arm):
+            continue
         runs.append({**row, "epochs": len(values), "test/loss": 10.0 + job.run.seed})
         curves += [
             {**row, "epoch": epoch, "train/loss": value, "val/loss": value}
@@ -188,7 +195,7 @@ def made_up(settings: Experiment, figures: dict[int, list[float]]) -> Results:
         ]
     empty = pd.DataFrame()
     tables = {"runs": pd.DataFrame(runs), "curves": pd.DataFrame(curves)}
-    rest = {"measures": empty, "confusion": empty, "pictures": empty}
+    rest = dict.fromkeys(("candidates", "measures", "confusion", "pictures"), empty)
     return Results("made-up", settings, versions={}, **tables, **rest)
 
 
@@ -284,8 +291,10 @@ def test_live_curves_change_nothing_of_the_training(tmp_path: Path, raw: Path) -
 
 
 def test_an_event_file_cut_short_shows_what_it_has(tmp_path: Path) -> None:
-    write_board(tmp_path, {"mnist-tutorial": committed("mnist-tutorial")})
-    folder = tmp_path / "mnist-tutorial" / "standard" / "seed=0"
+    settings = experiment(epochs=5)
+    results = made_up(settings, {seed: [1.0] * 5 for seed in settings.seeds})
+    write_board(tmp_path, {"x": Shown(settings, results, tmp_path / "none", None)})
+    folder = tmp_path / "x" / "standard" / "seed=0"
     os.truncate(folder / FILE, (folder / FILE).stat().st_size - 20)
     (found,) = shown_runs(folder).values()
     assert list(points(found, "train/loss")) == [1, 2, 3, 4]
@@ -309,7 +318,7 @@ def test_tables_of_other_parameters_are_left_out(clone: Path, tmp_path: Path) ->
     content["experiments"]["mnist-tutorial"]["seeds"] = [0, 99]
     YAML().dump(content, tmp_path / "params.yaml")
     for name in ("claims.yaml", "reports"):
-        (tmp_path / name).symlink_to(ROOT / name)
+        (tmp_path / name).symlink_to(clone / name)
     said = bench(tmp_path)
     assert "left out: reports/results/mnist-tutorial/runs.csv: its runs are not those of" in said
     assert "7 means over seeds, 7 single seeds, 0 under way" in said

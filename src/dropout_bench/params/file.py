@@ -160,8 +160,8 @@ def _place(content: Any, location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(content, dict) and (part in content or not place.endswith("]")):
             # A missing key is named too; pydantic's names for alternatives of a type are not.
-            if part not in content and "[" in str(part):
-                break
+            if part not in content and ("[" in str(part) or str(part)[:1].isupper()):
+                continue
             place += f".{part}" if place else str(part)
             content = content.get(part)
         elif isinstance(content, list) and isinstance(part, int) and part < len(content):

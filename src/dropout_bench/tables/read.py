@@ -225,9 +225,14 @@ def _incomplete(
         for job in experiment.jobs()
         if job.cell.arm.choose
     }
-    chosen = candidates.loc[candidates["chosen"] == 1, [*by_run, "key"]]
-    if _keys(candidates, [*by_run, "candidate"]) != asked_of or (
-        len(chosen) and not _keys(chosen, [*by_run, "key"]) <= _keys(runs, [*by_run, "key"])
+    chosen = candidates[candidates["chosen"] == 1]
+    choosing = runs[runs["arm"].isin(candidates["arm"])]
+    lowest = candidates.groupby(by_run)["val/loss"].min()
+    if (
+        _keys(candidates, [*by_run, "candidate"]) != asked_of
+        or _keys(chosen, [*by_run, "key"]) != _keys(choosing, [*by_run, "key"])
+        or len(chosen) != len(choosing)
+        or _keys(chosen, [*by_run, "val/loss"]) != {(*run, loss) for run, loss in lowest.items()}
     ):
         return "candidates"
     return "" if _keys(tables["pictures"], by_cell) <= cells else "pictures"

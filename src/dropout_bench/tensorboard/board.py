@@ -179,8 +179,9 @@ class _Arm(NamedTuple):
         given |= {f"normalise {name}": value for name, value in given.pop("normalise").items()}
         given["classes"] = len(run.classes)
         cell, drawn = self.jobs[0].cell, self.shown.experiment.draw.names
-        given |= dict.fromkeys((*drawn, *cell.arm.choose), "drawn")
-        given |= dict.fromkeys(cell.arm.choose, "chosen")
+        factor = {"times_learning_rate": "learning_rate"}
+        given |= dict.fromkeys(drawn, "drawn")
+        given |= dict.fromkeys([factor.get(name, name) for name in cell.arm.choose], "chosen")
         if "normalise" in drawn:
             given |= {"normalise mean": "drawn", "normalise sd": "drawn"}
         # The first axis of its parallel coordinates has little room for texts.
@@ -192,9 +193,8 @@ class _Arm(NamedTuple):
     def trial(self) -> str:
         """Name it by what varies in its experiment, briefly: TensorBoard shows 16 characters."""
         cell, experiment = self.jobs[0].cell, self.shown.experiment
-        if experiment.arms:
-            return cell.label
-        parts = [rates_text(cell.dropout)]
+        arm = cell.label.partition(",")[0]
+        parts = [arm if experiment.arms else rates_text(cell.dropout)]
         if len(experiment.input_dropout) > 1:
             parts.append(f"input {cell.input_dropout}")
         if len(experiment.hidden) > 1:
