@@ -227,12 +227,12 @@ def _incomplete(
     }
     chosen = candidates[candidates["chosen"] == 1]
     choosing = runs[runs["arm"].isin(candidates["arm"])]
-    lowest = candidates.groupby(by_run)["val/loss"].min()
+    lowest = candidates.groupby(by_run)["val/loss"].min().reset_index()
     if (
         _keys(candidates, [*by_run, "candidate"]) != asked_of
         or _keys(chosen, [*by_run, "key"]) != _keys(choosing, [*by_run, "key"])
         or len(chosen) != len(choosing)
-        or _keys(chosen, [*by_run, "val/loss"]) != {(*run, loss) for run, loss in lowest.items()}
+        or _keys(chosen, [*by_run, "val/loss"]) != _keys(lowest, [*by_run, "val/loss"])
     ):
         return "candidates"
     return "" if _keys(tables["pictures"], by_cell) <= cells else "pictures"
