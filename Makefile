@@ -22,13 +22,13 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 repro: $(READY) ## the main job: data, training, evaluation, report
-	@dvc repro
+	@dropout-bench repro
 	@echo "report: reports/report.md"
 
 paper: $(READY) ## an hour on 2 cores: the large network of the 2014 paper, a report of its own
 	@dropout-bench suite paper
 
-demo: $(READY) ## under a minute, without network: small digits, a report of their own
+demo: $(READY) ## under 20 seconds, without network: small digits, a report of their own
 	@dropout-bench suite demo
 
 PYTEST := python -m pytest

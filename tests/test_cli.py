@@ -9,7 +9,7 @@ import pytest
 from project import PROJECT, bench
 
 COMMANDS = (
-    "download", "train", "evaluate", "report", "timings", "compare", "verify", "runs",
+    "repro", "download", "train", "evaluate", "report", "timings", "compare", "verify", "runs",
     "tensorboard", "suite",
 )  # fmt: skip
 

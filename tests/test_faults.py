@@ -140,6 +140,40 @@ def test_a_dvc_that_is_killed_takes_its_command_along(tmp_path: Path, shell: str
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "whom"),
+    [
+        (signal.SIGTERM, "the parent"),
+        (signal.SIGKILL, "the parent"),
+        (signal.SIGINT, "its whole group, as Ctrl-C does"),
+        (signal.SIGKILL, "its whole group"),
+    ],
+)
+def test_shared_workers_and_the_stage_they_work_for_end_with_their_parent(
+    how: signal.Signals, whom: str, tmp_path: Path
+) -> None:
+    root = write_project(tmp_path / "p", long=LONG | {"epochs": 600})
+    run(root, "dvc", "init", "--no-scm", "-q")
+    YAML().dump({"stages": {"train": {"cmd": "dropout-bench train long"}}}, root / "dvc.yaml")
+    with started(root, "dropout-bench", "repro", "--workers", "1") as process:
+        wait_for(lambda: stored(root) >= 1)
+        members = family(process)
+        assert len(members) >= 5, "DVC, its stage, a worker"
+        if whom == "the parent":
+            process.send_signal(how)
+        else:
+            os.killpg(process.pid, how)
+        said = said_by(process)
+        _, alive = psutil.wait_procs(members, timeout=10)
+    assert not alive, "processes left behind"
+    assert process.returncode == (128 + how if how != signal.SIGKILL else -how)
+    assert "Traceback" not in said
+    if how == signal.SIGKILL and whom == "the parent":
+        assert "the Dask scheduler is gone; what is finished is kept" in said
+    assert 1 <= stored(root) < 8
+
+
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_at_once_and_without_a_trace(tmp_path: Path) -> None:
     root = write_project(tmp_path / "p", long=LONG | {"epochs": 600})
     with started(root, "dropout-bench", "train", "long") as process:

@@ -7,7 +7,7 @@ import pytest
 from dropout_bench.catalogue.source import PACKAGE, imports_of, modules_in
 
 FLOORS = (
-    {"errors", "files", "_version", "torchvision_schemas", "numerics", "streams"},
+    {"errors", "files", "_version", "torchvision_schemas", "numerics", "streams", "sharing"},
     {"catalogue"},
     {"params"},
     {"data"},
@@ -20,7 +20,7 @@ FLOORS = (
     {"evaluation"},
     {"analysis"},
     {"report"},
-    {"compare", "stages"},
+    {"compare", "pipeline", "stages"},
     {"verify"},
     {"cli"},
 )

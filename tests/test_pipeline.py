@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -27,8 +28,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, workers: dict[str, str]) -
     assert "\r" not in said
     said = bench(root, "train", "layerwise", **workers)
     assert "2 done, 0 running, 0 failed, 2 reused, of 4" in said
-    for name in ("small", "layerwise"):
-        bench(root, "evaluate", name, **workers)
+    said = bench(root, "evaluate", "small", **workers)
+    assert re.search(
+        r"^small: dropout 0\.5 − standard: test accuracy [-+.\d]+ \(.+\) points, 2 draws$",
+        said,
+        re.MULTILINE,
+    )
+    bench(root, "evaluate", "layerwise", **workers)
     assert "report: reports/report.md" in bench(root, "report")
     assert "times: reports/timings.md" in bench(root, "timings")
     return root

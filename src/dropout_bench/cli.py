@@ -4,7 +4,6 @@ Heavy libraries are imported by the command that needs them, so that help and er
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -28,7 +27,8 @@ app = typer.Typer(
     name="dropout-bench",
     help="What tutorials say about dropout, as experiments that anyone can re-run.\n\n"
     "The pipeline is DVC's: `dvc repro` calls the commands below, in their order, for whatever "
-    "has changed. They can be called by hand from anywhere inside the project.",
+    "has changed; `dropout-bench repro` does it with one start of the workers. They can be called "
+    "by hand from anywhere inside the project.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -45,6 +45,14 @@ def _experiments() -> list[str]:
 def _suites() -> list[str]:
     with contextlib.suppress(BenchError):
         return list(_params()[1].apart)
+    return []
+
+
+def _stages() -> list[str]:
+    from dropout_bench.pipeline import stages
+
+    with contextlib.suppress(BenchError):
+        return stages(_params()[1])
     return []
 
 
@@ -70,6 +78,46 @@ def _params() -> tuple[Path, Params]:
     return root, load_params(root / Params.file)
 
 
+def _place(root: Path, params: Params, title: str, experiment: str | None = None) -> None:
+    """Say which stage of how many this is, where DVC runs it; lines of progress say so too."""
+    from dropout_bench.pipeline import Outlook, place
+
+    if not (where := place(params)):
+        return
+    typer.echo(f"{where}{title}")
+    if experiment is not None:
+        from dropout_bench.engine import Progress
+
+        Progress.place, Progress.outlook = where, Outlook(root, params, experiment)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def repro(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[STAGES] [OPTIONS OF DVC REPRO]",
+            help="Stages, such as evaluate@rates, with all that they need; without them all. Then, "
+            "for example, --force.",
+            autocompletion=_stages,
+        ),
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """Run the pipeline: `dvc repro`, whose stages share workers.
+
+    Workers take seconds to start. By itself each stage that needs them starts its own; here they
+    are started once, when the first stage needs them, and not at all where nothing has changed.
+    They end with this command, however it ends. Results are the same bits either way.
+
+    The line of progress says which stage of how many is under way, and how long the trainings of
+    all stages to come will take. Each experiment says what it found as soon as it is evaluated.
+    """
+    from dropout_bench.pipeline import repro as run_pipeline
+
+    raise typer.Exit(run_pipeline(project_root(), words or [], workers))
+
+
 @app.command()
 def code() -> None:
     """Write reports/code.json: digests of the code that each stage of the pipeline executes.
@@ -80,6 +128,7 @@ def code() -> None:
     from dropout_bench.stages import code_digests
 
     root, params = _params()
+    _place(root, params, "code")
     path = root / "reports" / "code.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(code_digests(params), indent=1) + "\n")
@@ -105,6 +154,8 @@ def download(
     for name in datasets:
         if name not in DATASETS:
             raise BenchError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
+    if "DVC_STAGE" in os.environ:
+        _place(*_params(), f"download {' '.join(datasets)}")
     for name in datasets:
         download_dataset(name, root / "data" / "raw", typer.echo)
 
@@ -119,6 +170,7 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
     root, params = _params()
     settings = params.experiment(experiment)
     _claims(root, params)  # one that cannot be tested is told before anything trains
+    _place(root, params, f"train {experiment}", experiment)
     _train(root, experiment, settings, scheduler, workers)
 
 
@@ -145,6 +197,8 @@ def evaluate(
     This is the only command that reads the test set. Evaluations that the run store has are reused.
     """
     root, params = _params()
+    params.experiment(experiment)  # or it is told that there is none
+    _place(root, params, f"evaluate {experiment}", experiment)
     _evaluate(root, params, experiment, scheduler, workers)
 
 
@@ -153,6 +207,7 @@ def _evaluate(
 ) -> None:
     from dropout_bench.data.download import Source
     from dropout_bench.evaluation.stage import evaluate_experiment
+    from dropout_bench.pipeline import found
     from dropout_bench.training.store import RunStore, default_store
 
     experiment = params.experiment(name)
@@ -160,6 +215,7 @@ def _evaluate(
     store = RunStore(default_store(root))
     results = root / params.reports_of(name) / "results"
     evaluate_experiment(name, experiment, root, sources, store, results, scheduler, workers)
+    typer.echo(found(results.parent, name, experiment))
 
 
 @app.command()
@@ -171,10 +227,11 @@ def report() -> None:
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
+    root, params = _params()
+    _place(root, params, "report")
     from dropout_bench.report.render import render
     from dropout_bench.tables.write import remove_gone
 
-    root, params = _params()
     for gone in remove_gone(root / "reports" / "results", params.experiments):
         typer.echo(f"removed: {gone}, of no experiment in {Params.file}")
     claims, left_out = _claims(root, params)
@@ -332,17 +389,13 @@ def runs(
     from rich.filesize import decimal
     from rich.table import Table
 
+    from dropout_bench.pipeline import digests
     from dropout_bench.training.store import RunStore, default_store, needed_by
 
     root, params = _params()
     store = RunStore(default_store(root))
     entries = store.entries()
-    digests = {}
-    for name in DATASETS:
-        with contextlib.suppress(OSError):  # one that is here, as recorded: nothing is read again
-            sums = (root / "data" / "raw" / name / "SHA256SUMS").read_bytes()
-            digests[name] = hashlib.sha256(sums.rstrip()).hexdigest()
-    needs = needed_by(entries, params.all_experiments, digests)
+    needs = needed_by(entries, params.all_experiments, digests(root))
     table = Table("key", "needed by", "age", "size", box=None)
     for entry in entries:
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
@@ -439,18 +492,25 @@ def run_suite(
     the paper that introduced dropout: about an hour on two cores. The report of a suite is in
     reports/NAME/.
     """
+    from dropout_bench import engine
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.data.download import download as download_dataset
+    from dropout_bench.pipeline import WORKED_WITH
     from dropout_bench.report.render import render
 
     root, params = _params()
     suite = params.suite(name)
     claims = load_claims(root / "claims.yaml", params.all_experiments).about(suite.experiments)
     reports = root / suite.reports
-    for each, experiment in suite.experiments.items():
-        download_dataset(experiment.datasets[0], root / "data" / "raw", typer.echo)
-        _train(root, each, experiment, scheduler, workers)
-        _evaluate(root, params, each, scheduler, workers)
+    if not scheduler:
+        engine.import_once_for_all(WORKED_WITH)  # meanwhile:
+    for dataset in sorted({name for one in suite.experiments.values() for name in one.datasets}):
+        download_dataset(dataset, root / "data" / "raw", typer.echo)
+    with engine.workers(WORKED_WITH, scheduler, workers) as client:
+        address = engine.address_of(client)
+        for each, experiment in suite.experiments.items():
+            _train(root, each, experiment, address, workers)
+            _evaluate(root, params, each, address, workers)
     typer.echo(f"report: {render(suite.experiments, claims, reports)}")
 
 

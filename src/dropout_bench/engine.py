@@ -18,10 +18,11 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from multiprocessing import forkserver
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import dask
 import psutil
@@ -32,11 +33,14 @@ from rich.console import Console
 from rich.text import Text
 
 from dropout_bench.errors import BenchError
+from dropout_bench.sharing import asked
 
 _DVC_STAGE = "DVC_STAGE"  # what DVC calls the stage, in the environment of its command
 _LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
 _PULSE = 50.0  # seconds after which a line is repeated though no job is finished
 _PATIENCE = 10.0  # seconds to wait for a worker before saying so
+
+_GONE = "the Dask scheduler is gone; what is finished is kept: start it again, and repeat"
 
 Result = TypeVar("Result")
 
@@ -46,37 +50,40 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_SETTINGS = {
+    "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+    # A worker has one job and no queue: if it dies, no other job is blamed with the one it did.
+    "distributed.scheduler.worker-saturation": 1.0,
+    # A job computes on its core for seconds: what Dask measures meanwhile is time lost.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+}
+
+
 @contextmanager
 def workers(
-    module: str, scheduler: str | None = None, count: int | None = None
+    modules: str | Sequence[str], scheduler: str | None = None, count: int | None = None
 ) -> Iterator[Client]:
     """Connect to a scheduler, or start a worker process for each core of this machine.
 
     Args:
-        module: the module whose functions local workers will call; they start with it imported.
-        scheduler: address of a running Dask scheduler, else ``$DROPOUT_BENCH_SCHEDULER``.
+        modules: those whose functions local workers will call; they start with them imported.
+        scheduler: address of a running Dask scheduler, or of who lends one
+            (:mod:`dropout_bench.sharing`), else ``$DROPOUT_BENCH_SCHEDULER``.
         count: number of local workers; one per core without it.
 
     Raises:
         BenchError: no scheduler answers at that address.
     """
     _stop_with_dvc()
-    address = scheduler or os.environ.get("DROPOUT_BENCH_SCHEDULER")
-    settings = {
-        "distributed.worker.multiprocessing-method": "forkserver",
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": False,
-        # A worker has one job and no queue: if it dies, no other job is blamed with the one it did.
-        "distributed.scheduler.worker-saturation": 1.0,
-        # A job computes on its core for seconds: what Dask measures meanwhile is time lost.
-        "distributed.worker.profile.enabled": False,
-        "distributed.admin.tick.interval": "500ms",
-    }
+    address = asked(scheduler)
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told by us, once
-    with dask.config.set(settings):
+    with dask.config.set(_SETTINGS):
         if address:
             try:
                 client = Client(address, timeout=10)
@@ -88,7 +95,7 @@ def workers(
             with client:
                 yield client
             return
-        _import_once_for_all(module)
+        import_once_for_all(modules)
         with (
             LocalCluster(
                 n_workers=count or cores(),
@@ -102,14 +109,16 @@ def workers(
             yield client
 
 
-def _import_once_for_all(module: str) -> None:
-    """Start the process that workers are forked from, with ``module`` imported.
+def import_once_for_all(modules: str | Sequence[str]) -> None:
+    """Start the process that workers are forked from, with modules imported; do not wait for it.
 
     Importing torch and Lightning takes seconds and 400 MB, so it is done once for all workers.
     Nothing has computed, or started a thread, in the process that is forked.
     """
-    get_mp_context()  # sets Dask's own list of modules, which the next line replaces
-    multiprocessing.set_forkserver_preload(["distributed", module])
+    with dask.config.set(_SETTINGS):
+        get_mp_context()  # sets Dask's own list of modules, which the next line replaces
+    names = [modules] if isinstance(modules, str) else modules
+    multiprocessing.set_forkserver_preload(["distributed", *names])
     # Ctrl-C goes to the workers too. They leave it to this process to stop them.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     forkserver.ensure_running()
@@ -175,14 +184,24 @@ def _prepare() -> None:
         libc.mallopt(_MMAP_THRESHOLD, 2**25)  # the largest that there is
 
 
+def address_of(client: Client) -> str:
+    """Return the address of the scheduler."""
+    return str(client.scheduler_info(n_workers=0)["address"])
+
+
 def ask(client: Client, function: Callable[[], Result]) -> Result:
     """Return what ``function`` says on a worker, as soon as there is one."""
     future = client.submit(_do, function, pure=False)
     try:
-        future.result(timeout=_PATIENCE)
-    except TimeoutError:
-        print("waiting for a worker; to start one: dask worker ADDRESS --nthreads 1", flush=True)
-    answer: Result = future.result()
+        try:
+            future.result(timeout=_PATIENCE)
+        except TimeoutError:
+            print(
+                "waiting for a worker; to start one: dask worker ADDRESS --nthreads 1", flush=True
+            )
+        answer: Result = future.result()
+    except CancelledError as error:
+        raise BenchError(_GONE) from error
     return answer
 
 
@@ -209,9 +228,7 @@ def done(
     for future in as_completed(list(names), raise_errors=False):
         name = names.pop(future)
         if future.status not in {"finished", "error"}:
-            raise BenchError(
-                "the Dask scheduler is gone; what is finished is kept: start it again, and repeat"
-            )
+            raise BenchError(_GONE)
         failed = future.status == "error"
         outcome = future.exception() if failed else future.result()
         # Kept futures would be computed again if the worker that holds them dies.
@@ -238,6 +255,11 @@ class Progress(progress.Progress):
 
     ``total`` is the number of all jobs, ``reused`` of those whose result was there already.
     """
+
+    place: ClassVar[str] = ""
+    """where the sweep stands in something larger, before its title: ``[7 of 28] ``"""
+    outlook: ClassVar[Callable[[int], str]] = staticmethod(lambda workers: "")
+    """what is left of that something for so many workers, in words at the end of the line"""
 
     def __init__(self, title: str, total: int, reused: int = 0) -> None:
         self.title, self.total, self.reused = title, total, reused
@@ -273,7 +295,7 @@ class Progress(progress.Progress):
         finished = self.done + self.failed
         left = self.total - self.reused - finished
         line = (
-            f"{self.title}: {self.done} done, {min(left, self.workers)} running, "
+            f"{self.place}{self.title}: {self.done} done, {min(left, self.workers)} running, "
             f"{self.failed} failed, {self.reused} reused, of {self.total}"
         )
         elapsed = time.monotonic() - self._since
@@ -281,6 +303,7 @@ class Progress(progress.Progress):
             line += f" · {finished / elapsed:.2f} runs/s" if finished else ""
             line += f" · {left * elapsed / finished:.0f} s left" if finished * left else ""
             line += "" if finished * left else f" · {elapsed:.0f} s"
+            line += type(self).outlook(self.workers) if left else ""
         yield Text(line, no_wrap=True, overflow="ellipsis")
 
     def _repeat(self) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jinja2
 
 from dropout_bench.analysis.claims import Claims, Published
+from dropout_bench.analysis.drawn import Dependence, compared, dependence, ended
 from dropout_bench.analysis.effects import accuracy_by_class, effects
 from dropout_bench.analysis.ledger import Verdict, ledger, what_must_hold
 from dropout_bench.analysis.overview import overview
@@ -36,6 +37,7 @@ class Section(NamedTuple):
     reproduced: list[Reproduction]
     figures: dict[str, Kind]
     metrics: list[str]
+    dependence: Dependence | None
 
 
 def _section(results: Results, source: Published | None) -> Section:
@@ -47,6 +49,7 @@ def _section(results: Results, source: Published | None) -> Section:
         reproductions(results, source) if source else [],
         {file_of(results, kind): kind for kind in of_experiment(results)},
         [name for name in names if name in results.metrics],
+        dependence(results),
     )
 
 
@@ -92,6 +95,9 @@ def render(
         versions={key: value for result in results for key, value in result.versions.items()},
         entries=entries,
         held=what_must_hold(claims.must_hold, by_name),
+        untested=claims.untested,
+        compared=compared,
+        ended=ended,
         overview=overview(entries, claims.level),
         left_out=left_out,
         powers=simulated.result(),

@@ -8,8 +8,10 @@ import pandas as pd
 
 from dropout_bench.analysis.axes import AXES
 from dropout_bench.analysis.claims import Check
+from dropout_bench.analysis.drawn import GAP, Compared, Course, Dependence, Ended
 from dropout_bench.analysis.effects import Effect
 from dropout_bench.analysis.ledger import Measured
+from dropout_bench.analysis.population import Factor
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.params.arms import Arm
@@ -75,14 +77,16 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
     else:
         images += ", none held out"
     pixels = _drawn(draw.normalise) or _pixels(experiment.normalise)
-    ends = f"-{len(experiment.resolved_classes)}"
+    last = f"-{len(experiment.resolved_classes)}"
     networks = ", ".join(
-        f"{source.pixels}-{widths_text(widths)}{ends}"
+        f"{source.pixels}-{widths_text(widths)}{last}"
         for widths in draw.hidden or experiment.hidden
     )
+    if draw.hidden:
+        networks = f"drawn from {networks}"
     optimiser = optimisers[experiment.optimiser].title
     step = _drawn(draw.learning_rate) or experiment.learning_rate
-    batch = _drawn(draw.batch_size) or experiment.batch_size
+    batch = _drawn(draw.batch_size) or f"of {experiment.batch_size}"
     length = f"{experiment.epochs} epochs"
     if experiment.steps:
         length = (
@@ -91,21 +95,28 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
             else (f"{experiment.steps:,} steps")
         )
     if experiment.converges:
+        epochs = chosen(experiment).get("patience")
+        both = f" and {epochs} epochs" if epochs else ""
         length += (
-            f", ended when the validation loss has not fallen for {experiment.patience_steps} steps"
+            ", ended when the validation loss has not fallen for "
+            f"{experiment.patience_steps} steps{both}"
         )
     lines = [
         ("data", data),
         ("training images", images),
         ("pixels", pixels),
         ("network", networks),
-        ("training", f"{optimiser}, step size {step}, batches of {batch}, {length}"),
+        ("training", f"{optimiser}, step size {step}, batches {batch}, {length}"),
     ]
     if experiment.combinations:
         told = (f"{name}: {options(each)}" for name, each in experiment.combinations.items())
         lines.append(("options", "; ".join(told)))
-    elif (told_options := options(experiment)) != "none":
-        lines.append(("options", told_options))
+    elif common := {
+        name: value
+        for name, value in chosen(experiment).items()
+        if name != "patience" or not experiment.converges
+    }:
+        lines.append(("options", _named(common)))
     lines += [(f"arm *{name}*", _arm(arm)) for name, arm in experiment.arms.items()]
     if not experiment.arms:
         lines.append(("arms", "; ".join(cell.label for cell in experiment.cells())))
@@ -117,7 +128,8 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
         "last": "the weights after the last epoch",
         "best": "the weights with the lowest validation loss",
     }
-    lines.append(("evaluated", of[experiment.checkpoint]))
+    those = list(dict.fromkeys(of[cell.checkpoint] for cell in experiment.cells()))
+    lines.append(("evaluated", those[0] if len(those) == 1 else "as each arm says"))
     return lines
 
 
@@ -151,7 +163,7 @@ def _arm(arm: Arm) -> str:
     names = {"times_learning_rate": "times the step size", "dropout": "rate"}
     picked = [
         f"{names.get(name, name)} "
-        + " or ".join(rates_text(v) if isinstance(v, tuple) else f"{v}" for v in values)
+        + _listed([rates_text(v) if isinstance(v, tuple) else f"{v}" for v in values], "or")
         for name, values in ((k, [getattr(c, k) for c in arm.candidates()]) for k in arm.choose)
         for values in [list(dict.fromkeys(values))]
     ]
@@ -160,7 +172,11 @@ def _arm(arm: Arm) -> str:
 
 def options(those: Options) -> str:
     """Write the options that are on: ``max_norm 1.0, learning_rate_decay linear``."""
-    return ", ".join(f"{name} {value}" for name, value in chosen(those).items()) or "none"
+    return _named(chosen(those)) or "none"
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _difference(metric: str) -> tuple[int, int, str]:
@@ -228,3 +244,169 @@ def told(check: Check) -> str:
     than = "to" if check.direction == "equal" else "than"
     of = other if check.than is None else check.than
     return f"{what}: {check.of} {check.direction} {than} {of}{often}"
+
+
+_FACTORS = {
+    "dataset": "dataset",
+    "train_size": "images",
+    "normalise": "pixel scale",
+    "hidden": "network",
+    "width": "network",
+    "depth": "network",
+    "batch_size": "batch size",
+    "learning_rate": "step size",
+}
+_CHOICES = {
+    "dropout": "rate", "input_dropout": "input rate", "times_learning_rate": "times the step size",
+}  # fmt: skip
+
+
+def factor_title(name: str) -> str:
+    """Name what was drawn, as panels and sentences do."""
+    return _FACTORS.get(name, name)
+
+
+def level(value: object) -> str:
+    """Write a value of what was drawn: a dataset by its title, a scale by its pixels."""
+    scales = {"unit": "[0, 1]", "symmetric": "[−1, 1]", "standardised": "mean 0, sd 1"}
+    return (
+        DATASETS[str(value)].title if str(value) in DATASETS else scales.get(f"{value}", f"{value}")
+    )
+
+
+def interval(values: Interval, digits: int = 2, unit: str = "") -> str:
+    """Write ``+0.52 (+0.10 to +0.94)``; the mean alone where there are no bounds."""
+    mean, low, high = (f"{end:+.{digits}f}" for end in values)
+    return f"{mean}{unit}" if math.isnan(values.low) else f"{mean} ({low} to {high}){unit}"
+
+
+def share(values: Interval) -> str:
+    """Write a share with its interval: ``79 % (58 to 93)``."""
+    mean, low, high = (f"{100 * each:.0f}" for each in values)
+    return f"{mean} % ({low} to {high})"
+
+
+def _listed(parts: Sequence[str], last: str = "and") -> str:
+    return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _with_effect(factor: Factor) -> str:
+    """Write a factor with what the gain changes by."""
+    name = "width" if factor.name == "width" else factor_title(factor.name)
+    told = f"the {name}"
+    if factor.slope:
+        per = "doubling" if factor.doublings else "point" if factor.name == GAP else "unit"
+        per = "layer" if factor.name == "depth" else per
+        effect = f"{interval(factor.slope)} points per {per}"
+    else:
+        means = (f"{level(at)} {those.mean:+.2f}" for at, those in factor.levels.items())
+        effect = f"{', '.join(means)} points"
+    return f"{told} ({effect}; {100 * factor.share:.0f} % of its variance)"
+
+
+def goes_with(found: Dependence, short: bool = False) -> str:
+    """Say what a gain goes with, or that it goes with nothing; short for a title."""
+    if not found.factors:
+        return ""
+    names = [factor_title(factor.name) for factor in found.found]
+    if short:
+        return f"It goes with the {_listed(names)}." if names else "It goes with none of these."
+    begin = f"The gain of {found.pair.cell.label} over {found.pair.than.label} goes with "
+    asked = list(dict.fromkeys(factor_title(each.name) for each in found.factors))
+    if not names:
+        first = found.factors[0]
+        return (
+            f"{begin}nothing of what was asked about ({', '.join(asked)}): the smallest adjusted "
+            f"p is {first.adjusted:.2f}, of the {factor_title(first.name)}."
+        )
+    rest = [name for name in asked if name not in names]
+    told = f"{begin}{_listed([_with_effect(factor) for factor in found.found])}."
+    if rest:
+        told += f" Not shown to matter: {_listed(rest)}."
+    return told
+
+
+def arms_title(rows: Sequence[Compared]) -> str:
+    """Say which arms are better, and which are worse, by the intervals of their accuracy."""
+    better = [row.cell.label for row in rows if row.in_accuracy.gain.low > 0]
+    worse = [row.cell.label for row in rows if row.in_accuracy.gain.high < 0]
+    if len(rows) == 1:
+        gain = rows[0].in_accuracy.gain
+        way = "gains" if better else "loses" if worse else "shows no clear gain:"
+        told = interval(gain).removeprefix("-" if worse else "+")
+        if worse:
+            flipped = Interval(-gain.mean, -gain.high, -gain.low)
+            told = interval(flipped).removeprefix("+")
+        return f"{rows[0].cell.label} {way} {told} points over {rows[0].than.label}"
+    than = {row.than.label for row in rows}
+    of = f"than {than.pop()}" if len(than) == 1 else "than the same without"
+    if not better and not worse:
+        return f"None of {len(rows)} arms is clearly better or worse {of} (95 % intervals)"
+    first = f"{len(better)} of {len(rows)} arms are clearly better {of}"
+    if better:
+        first += f", most of all {rows[0].cell.label} ({rows[0].accuracy.mean():+.2f} points)"
+    second = f"{len(worse)} clearly worse: {_listed(worse)}" if worse else "none clearly worse"
+    return f"{first}; {second}"
+
+
+def courses_title(those: Sequence[Course]) -> str:
+    """Say from which step on each mean gain stays above 0."""
+    told = [f"{level(course.name)}: {_ahead(course)}" for course in those]
+    return f"Where the mean gain stays above 0 to the end\n{'; '.join(told)}"
+
+
+def _ahead(course: Course) -> str:
+    if math.isinf(course.ahead_from):
+        return "nowhere"
+    if course.ahead_from == course.steps[0]:
+        return "everywhere"
+    return f"from about {float(f'{course.ahead_from:.2g}'):,.0f} steps"
+
+
+def candidate(told: str) -> str:
+    """Write a candidate without the names of what is chosen: ``0.1, 0.5``."""
+    return ", ".join(part.partition("=")[2] for part in told.split(","))
+
+
+def chosen_names(arm: Arm) -> str:
+    """Name what an arm chooses."""
+    return ", ".join(_CHOICES.get(name, name.replace("_", " ")) for name in arm.choose)
+
+
+def round_ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Return round numbers between two, for a logarithmic axis."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        every = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
+        ticks = [tick for tick in every if low * 0.93 <= tick <= high * 1.07]
+        if len(ticks) <= most:
+            break
+    return ticks
+
+
+def rates_title(rows: Sequence[Compared]) -> str:
+    """Say at which rates dropout is clearly better, and where the mean gain is largest."""
+    better = [row.cell.label for row in rows if row.in_accuracy.gain.low > 0]
+    worse = [row.cell.label for row in rows if row.in_accuracy.gain.high < 0]
+    best = max(rows, key=lambda row: row.in_accuracy.gain.mean)
+    gain = interval(best.in_accuracy.gain)
+    told = f"Largest mean gain: {best.cell.label}, {gain} points"
+    counted = f"clearly better than none at {len(better)} of {len(rows)} rates"
+    return f"{told}; {counted}, clearly worse at {len(worse)}"
+
+
+def draws(experiment: Experiment) -> str:
+    """Say how many draws there are, and of what."""
+    return f"{len(experiment.seeds)} {'settings' if experiment.draw.names else 'seeds'}"
+
+
+def ends(values: Interval) -> str:
+    """Write the ends of an interval: ``-0.52 to +1.31``."""
+    return "–" if math.isnan(values.low) else f"{values.low:+.2f} to {values.high:+.2f}"
+
+
+def convergence(rows: Sequence[Ended]) -> str:
+    """Say whether any training was cut short by its limit."""
+    short = sum(len(row.short) for row in rows)
+    of = sum(row.draws for row in rows)
+    return f"{short or 'none'} of {of} trainings cut short by their limit"

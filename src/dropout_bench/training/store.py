@@ -7,6 +7,7 @@ written beside its place and moved there whole; one that is damaged is dropped w
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -52,13 +53,15 @@ def weights_file(job: Job) -> str:
 class Entry:
     """A finished run in the store: when it was finished, in seconds since 1970; its size in bytes.
 
-    Its identity is None where it cannot be read.
+    Its identity is None where it cannot be read; the seconds that its training took are NaN where
+    they are not known.
     """
 
     key: str
     identity: Identity | None
     finished: float
     size: int
+    seconds: float = math.nan
 
     @property
     def trouble(self) -> str:
@@ -171,8 +174,10 @@ class RunStore:
         entries = []
         for folder in self.folder.glob("[!.]*/"):
             sizes = [file.stat().st_size for file in folder.iterdir()]
+            seconds = math.nan
             try:
-                told = json.loads((folder / _ENTRY).read_bytes())["identity"]
+                entry = json.loads((folder / _ENTRY).read_bytes())
+                told, seconds = entry["identity"], float(entry["seconds"])
                 identity = Identity(
                     Run.model_validate(told["run"]),
                     told["data"],
@@ -182,7 +187,8 @@ class RunStore:
                 )
             except (OSError, ValueError, KeyError, TypeError):
                 identity = None
-            entries.append(Entry(folder.name, identity, folder.stat().st_mtime, sum(sizes)))
+            finished = folder.stat().st_mtime
+            entries.append(Entry(folder.name, identity, finished, sum(sizes), seconds))
         return sorted(entries, key=lambda entry: entry.finished)
 
     def drop(self, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from dropout_bench.report.figures import curves, rates
+from dropout_bench.report.figures import arms, curves, rates
 from dropout_bench.report.figures.kind import Kind, along_axis
 from dropout_bench.report.figures.style import Colours, gain, panels, percent
 from dropout_bench.tables.read import Results
@@ -30,7 +30,7 @@ def draw(results: Results, colours: Colours) -> Figure:
 def applies(results: Results) -> bool:
     """Whether there are many cells, and no axis to draw them over."""
     few = len(results.experiment.cells()) <= curves.MOST
-    return not (few or rates.applies(results) or along_axis(results))
+    return not (few or rates.applies(results) or along_axis(results) or arms.applies(results))
 
 
 KIND = Kind(

@@ -36,10 +36,16 @@ def draw(results: Results, colours: Colours) -> Figure:
     return figure
 
 
+def applies(results: Results) -> bool:
+    """Whether pictures are asked for, and classes are those of one dataset."""
+    pictures = measures("examples", "features")(results)
+    return pictures and len(results.experiment.datasets) == 1
+
+
 KIND = Kind(
     "confusion",
     draw,
-    measures("examples", "features"),
+    applies,
     "What the images of a class are taken for, in % of them, over all seeds; the diagonal is "
     "the accuracy by class.",
     place=120,

@@ -108,18 +108,26 @@ def _curves(
         colour = colours(cell)
         for split in splits:
             by_epoch = rows.groupby("epoch")[f"{split}/{metric}"]
-            mean, sd = scale * by_epoch.mean(), scale * by_epoch.std().fillna(0.0)
+            of_all = by_epoch.size() == rows["seed"].nunique()
+            mean, sd = (scale * each[of_all] for each in (by_epoch.mean(), by_epoch.std()))
+            sd = sd.fillna(0.0)
             label = f"{cell.label}, {SPLIT_NAMES[split]}"
             panel.plot(mean.index, mean, STYLES[split], color=colour, label=label)
             panel.fill_between(mean.index, mean - sd, mean + sd, color=colour, alpha=0.15, lw=0)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
+def applies(results: Results) -> bool:
+    """Whether all trainings have one setting: epochs of several have no common length."""
+    return not results.experiment.draw.names
+
+
 KIND = Kind(
     "curves",
     draw,
-    lambda results: True,
-    "Mean over seeds; the band is one standard deviation. Training figures are those seen "
-    "while training: with dropout they are those of the thinned networks.",
+    applies,
+    "Mean over seeds, as far as all of a network's trainings go; the band is one standard "
+    "deviation. Training figures are those seen while training: with dropout they are those of "
+    "the thinned networks.",
     place=40,
 )

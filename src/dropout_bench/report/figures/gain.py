@@ -21,20 +21,34 @@ def draw(results: Results, colours: style.Colours) -> Figure:
         line = (str(cell.arm), cell.options, cell.hidden if by_size else cell.train_size)
         found.setdefault(line, []).append(cell)
     by_first = {cells[0]: cells for cells in found.values()}
+    drawn = bool(experiment.draw.names)
     figure, axes = style.panels(2, 8, 3.2)
-    for first, look in colours.lines(by_first):
+    lines_of_gain = 0
+    for number, (first, look) in enumerate(colours.lines(by_first)):
         cells = by_first[first]
         x = [cell.train_size if by_size else experiment.hidden.index(cell.hidden) for cell in cells]
         said = f"{first.train_size} images" if by_size else widths_text(first.hidden)
-        shown = look | {"marker": "o", "label": style.label_without(first, said)}
-        style.with_bars(axes[0], x, [style.error(results, cell) for cell in cells], **shown)
+        marker = style.MARKERS[number % len(style.MARKERS)]
+        shown = look | {"marker": marker, "label": style.label_without(first, said)}
+        errors = [style.error(results, cell) for cell in cells]
+        if drawn:  # their spread is that of the settings
+            axes[0].plot(x, [error.mean for error in errors], ms=4, lw=1.2, **shown)
+        else:
+            style.with_bars(axes[0], x, errors, **shown)
         gains = [(at, style.gain(results, cell)) for at, cell in zip(x, cells, strict=True)]
         if there := [(at, gain) for at, gain in gains if gain]:
-            style.with_bars(axes[1], *zip(*there, strict=True), **shown)
+            places, intervals = zip(*there, strict=True)
+            shift = lines_of_gain - 1
+            lines_of_gain += 1
+            beside = [at * 1.04**shift if by_size else at + 0.06 * shift for at in places]
+            style.with_bars(axes[1], beside, intervals, **shown)
     axes[1].axhline(0, color="black", lw=0.8)
     for panel in axes:
         if by_size:
             panel.set_xscale("log")
+            panel.set_xticks(experiment.resolved_train_sizes)
+            panel.xaxis.set_major_formatter("{x:,.0f}")
+            panel.minorticks_off()
             panel.set(xlabel="training images")
         else:
             names = [
@@ -55,6 +69,7 @@ KIND = Kind(
     draw,
     along_axis,
     "Left, test error; right, the accuracy that dropout adds, paired by seed: "
-    "above the line it helps. Bars are 95 % intervals over seeds.",
+    "above the line it helps. Bars are 95 % intervals over seeds, or over draws of the setting; of "
+    "the error at drawn settings there are none, as they would be those of the settings.",
     place=20,
 )

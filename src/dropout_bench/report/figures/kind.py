@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dropout_bench.report import figures
 from dropout_bench.report.figures.style import STYLE, Colours
 from dropout_bench.tables.read import Results
+
+COLOURS = 256
+"""A palette's, of which each picture has its own."""
 
 
 class Kind(NamedTuple):
@@ -66,6 +72,10 @@ def draw(path: Path, kind: str, results: Results, colours: Colours) -> None:
 
 
 def save(path: Path, drawing: Callable[..., Figure], *args: object) -> None:
-    """Write what a function draws, in the report's style."""
+    """Write what a function draws, in the report's style, with a palette: a third of the bytes."""
     with mpl.rc_context(STYLE):
-        drawing(*args).savefig(path, metadata={"Software": None})
+        canvas = FigureCanvasAgg(drawing(*args))
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        image = Image.fromarray(np.asarray(pixels)).convert("RGB")
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -1,8 +1,17 @@
 """Error over the dropout rate."""
 
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dropout_bench.analysis.drawn import Compared, compared
+from dropout_bench.analysis.statistics import Interval
 from dropout_bench.params.arms import Cell
+from dropout_bench.params.values import rates_text
+from dropout_bench.report import text
 from dropout_bench.report.figures import style
 from dropout_bench.report.figures.kind import Kind, along_axis
 from dropout_bench.report.figures.style import Colours
@@ -24,8 +33,16 @@ def lines(results: Results) -> dict[tuple[str, float, str], list[Cell]]:
 
 
 def draw(results: Results, colours: Colours) -> Figure:
-    """Draw test error and generalisation gap over the dropout rate of the hidden layers."""
-    figure, axes = style.panels(2, 8, 3.2)
+    """Draw test error and generalisation gap over the dropout rate of the hidden layers.
+
+    Where settings are drawn the paired gain comes first, a dot a draw; the spread of the rest would
+    be that of the settings, and only means are drawn of it.
+    """
+    drawn = bool(results.experiment.draw.names)
+    count = 3 if drawn else 2
+    ratios = [1.6, 1, 1] if drawn else [1, 1]
+    figure, axes = style.panels(count, 9.5 if drawn else 8, 3.4, width_ratios=ratios)
+    *before, of_error, of_gap = axes
     found = lines(results)
     several = [len({*each}) > 1 for each in zip(*found, strict=True)]
     for place, ((variant, pixels, options), cells) in enumerate(found.items()):
@@ -36,22 +53,75 @@ def draw(results: Results, colours: Colours) -> Figure:
         label = ", ".join(part for part, told in zip(parts, several, strict=True) if told)
         colour = colours(cells[-1]) if several[0] else "#777777"
         dash, marker = (each[place % len(each)] for each in (style.DASHES, style.MARKERS))
-        for panel, intervals in zip(axes, (errors, gaps), strict=True):
+        for panel, intervals in zip((of_error, of_gap), (errors, gaps), strict=True):
             means = [interval.mean for interval in intervals]
             panel.plot(rates, means, dash, color=colour, lw=1.2, label=label)
             for cell, rate, interval in zip(cells, rates, intervals, strict=True):
-                style.with_bars(panel, [rate], [interval], color=colours(cell), marker=marker)
-    xlabel = "dropout rate of the hidden layers"
-    axes[0].set(xlabel=xlabel, ylabel="test error (%)")
-    axes[1].set(xlabel=xlabel, ylabel="training − test accuracy (points)")
+                only_mean = interval if not drawn else Interval(interval.mean, *[interval.mean] * 2)
+                style.with_bars(panel, [rate], [only_mean], color=colours(cell), marker=marker)
+        for panel in before:
+            _gains(panel, results, cells, colours, {"ls": dash, "color": colour, "label": label})
+    for panel in before:
+        _layered(panel, results, colours)
+        panel.axhline(0, color="black", lw=0.8)
+        panel.set(ylabel="gain in test accuracy (points)")
+        figure.suptitle(text.rates_title(_by_rate(results)), fontsize=9)
+    of_error.set(ylabel="mean test error (%)" if drawn else "test error (%)")
+    of_gap.set(ylabel="training − test accuracy (points)")
+    for panel in axes:
+        panel.set(xlabel="dropout rate" if drawn else "dropout rate of the hidden layers")
     if len(found) > 1:
-        style.legend(figure, 3, axes[0])
+        style.legend(figure, 3, of_error)
     return figure
+
+
+def _by_rate(results: Results) -> list[Compared]:
+    """Return what is compared of the lines' cells."""
+    those = {cell.label for cells in lines(results).values() for cell in cells}
+    return [each for each in compared(results) if each.cell.label in those]
+
+
+def _gains(
+    panel: Axes, results: Results, cells: list[Cell], colours: Colours, look: dict[str, Any]
+) -> None:
+    """Draw the gains of a line of cells over their rates: dots, means with intervals."""
+    pairs = {each.cell.label: each for each in compared(results)}
+    there = [(cell, pairs[cell.label]) for cell in cells if cell.label in pairs]
+    starts = [cell.dropout[0] for cell in cells if cell.label not in pairs]
+    x = [cell.dropout[0] for cell, _ in there]
+    means = [float(pair.accuracy.mean()) for _, pair in there]
+    panel.plot([*starts, *x], [*[0.0] * len(starts), *means], lw=1.2, **look)
+    for cell, pair in there:
+        _dots(panel, cell.dropout[0], pair, colours(cell), "o")
+
+
+def _dots(panel: Axes, at: float, pair: Compared, colour: Any, marker: str) -> None:
+    beside = at + 0.012 * np.cos(2.4 * np.arange(len(pair.accuracy)))
+    panel.plot(beside, pair.accuracy, "o", color=colour, ms=2.5, alpha=0.4, mew=0)
+    style.with_bars(panel, [at], [pair.in_accuracy.gain], color="black", marker=marker, mfc=colour)
+
+
+def _layered(panel: Axes, results: Results, colours: Colours) -> None:
+    """Draw arms with a rate for each layer at their mean rate, named."""
+    seen: Counter[float] = Counter()
+    for pair in compared(results):
+        rates = pair.cell.dropout
+        if len({*rates}) > 1:
+            mean = round(sum(rates) / len(rates), 6)
+            seen[mean] += 1
+            at = mean + 0.035 * (2 * seen[mean] - 3)
+            gain = pair.in_accuracy.gain
+            style.with_bars(panel, [at], [gain], color=colours(pair.cell), marker="s", mfc="white")
+            panel.annotate(
+                rates_text(rates), (at, gain.high), (0, 4), textcoords="offset points",
+                fontsize=7, ha="center", rotation=90, va="bottom",
+            )  # fmt: skip
 
 
 def applies(results: Results) -> bool:
     """Whether there are rates enough to be an axis."""
-    rates = {c.dropout for c in results.experiment.cells() if len({*c.dropout}) == 1}
+    cells = [] if results.experiment.arms else results.experiment.cells()
+    rates = {c.dropout for c in cells if len({*c.dropout}) == 1}
     return len(rates) > 2 and not along_axis(results)
 
 
@@ -59,7 +129,8 @@ KIND = Kind(
     "rates",
     draw,
     applies,
-    "Left, test error over the dropout rate; right, the generalisation gap. "
-    "Bars are 95 % intervals over seeds.",
+    "Test error over the dropout rate, and the generalisation gap. Bars are 95 % intervals over "
+    "seeds. Where settings are drawn, first the gain over no dropout, paired: a dot a draw, the "
+    "mean with its 95 % interval; squares have a rate for each layer, at their mean.",
     place=10,
 )

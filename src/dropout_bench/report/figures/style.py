@@ -4,7 +4,6 @@ Everywhere the network without dropout is blue, and dropout is the redder the hi
 Points are means over seeds, bars and bands their 95 % intervals (Student's).
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from dropout_bench.analysis.drawn import own_options
 from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.params.arms import Cell
 from dropout_bench.params.experiment import Experiment
@@ -47,28 +47,46 @@ STYLE: dict[Any, Any] = {
 class Colours:
     """The colours of a report, the same in all of its figures.
 
-    Each variant has its hue; within a variant the colour is the darker the higher the rate.
+    Each variant has its hue, and so have the options of arms that have names; within a variant the
+    colour is the darker the higher the rate. An arm that chooses its rate has that of their mean.
 
     Args:
         experiments: the report's; their order gives the variants their hues.
     """
 
     def __init__(self, experiments: Iterable[Experiment]) -> None:
-        cells = itertools.chain.from_iterable(each.cells() for each in experiments)
-        known = {"standard", "dropout"}
-        others = dict.fromkeys(cell.variant for cell in cells if cell.variant not in known)
-        self._places = {variant: place for place, variant in enumerate(others)}
+        self._options: dict[tuple[str, str], str] = {}
+        cells: list[Cell] = []
+        for each in experiments:
+            cells += each.cells()
+            for cell in each.cells() if each.arms else ():
+                self._options[_arm(cell)] = ", ".join(own_options(each, cell.arm))
+        hues = [self._hue(cell) for cell in cells]
+        variants = [hue for cell, hue in zip(cells, hues, strict=True) if hue == cell.variant]
+        others = dict.fromkeys([*variants, *hues])  # variants first: they have the best hues
+        hues = [hue for hue in others if hue not in {"standard", "dropout"}]
+        self._places = {hue: place for place, hue in enumerate(hues)}
+
+    def _hue(self, cell: Cell) -> str:
+        """Name what has a hue of its own: options beside no dropout or dropout, or a variant."""
+        if cell.variant in {"standard", "dropout"}:
+            return self._options.get(_arm(cell), "") or cell.variant
+        return cell.variant
 
     def __call__(self, cell: Cell) -> Any:
         """Return the colour of a cell."""
-        rate = max(*cell.dropout, cell.input_dropout)
-        if cell.variant == "standard":
+        rates = [max(*each.dropout, each.input_dropout) for each in cell.arm.candidates()]
+        rate = sum(rates) / len(rates)
+        hue_of = self._hue(cell)
+        if hue_of == "standard":
             return BLUE
-        if cell.variant == "dropout":
+        if hue_of == "dropout":
             return mpl.colormaps["YlOrRd"](0.4 + 0.6 * rate)
-        again, place = divmod(self._places[cell.variant], len(HUES))
+        again, place = divmod(self._places[hue_of], len(HUES))
         hue = np.array(to_rgb(HUES[place])) * 0.7**again
         shift = 1.2 * (rate - 0.5) if rate else 0.0
+        if hue_of != cell.variant:  # options: as they are without dropout, darker with it
+            shift = 0.4 if rate else 0.0
         return tuple((hue * (1 - shift) if shift > 0 else hue - (1 - hue) * shift).tolist())
 
     def lines(self, cells: Iterable[Cell]) -> Iterator[tuple[Cell, dict[str, Any]]]:
@@ -78,6 +96,11 @@ class Colours:
             colour = self(cell)
             yield cell, {"color": colour, "ls": DASHES[seen[colour] % len(DASHES)]}
             seen[colour] += 1
+
+
+def _arm(cell: Cell) -> tuple[str, str]:
+    """Return what is the same of an arm wherever it stands."""
+    return cell.label.partition(",")[0], str(cell.arm)
 
 
 def panels(columns: int, width: float, height: float, **more: Any) -> tuple[Figure, list[Axes]]:
@@ -103,6 +126,15 @@ def with_bars(panel: Axes, x: Sequence[Any], intervals: Sequence[Interval], **st
     panel.errorbar(
         x, means, yerr=np.nan_to_num([below, above]), capsize=2, ms=4, lw=1.2, elinewidth=1, **style
     )
+
+
+def dots(panel: Axes, values: Values, place: float, colour: Any) -> None:
+    """Draw values as dots of a row, their mean and its interval above them."""
+    beside = place + 0.22 * np.cos(2.4 * np.arange(len(values)))
+    panel.plot(values, beside, "o", color=colour, ms=2.5, alpha=0.6, mew=0)
+    mean, low, high = mean_interval(values)
+    panel.plot([low, high], [place] * 2, color="black", lw=1.6, solid_capstyle="butt")
+    panel.plot(mean, place, "D", color=colour, mec="black", mew=0.8, ms=5)
 
 
 def percent(values: Values) -> Interval:

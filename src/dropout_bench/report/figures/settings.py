@@ -1,0 +1,107 @@
+"""What a gain depends on: over everything that was drawn."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dropout_bench.analysis.drawn import GAP, Dependence, dependence
+from dropout_bench.analysis.statistics import mean_interval
+from dropout_bench.quantities.quantity import Values
+from dropout_bench.report import text
+from dropout_bench.report.figures.kind import Kind
+from dropout_bench.report.figures.style import Colours, with_bars
+from dropout_bench.tables.read import Results
+
+FEW = 4
+"""Numbers with no more values than these are levels."""
+
+
+def draw(results: Results, colours: Colours) -> Figure:
+    """Draw the gain of the arm that stands for dropout over each quantity that was drawn."""
+    found = dependence(results)
+    if found is None:
+        raise ValueError(f"{results.name} draws no settings")
+    names = [str(name) for name in found.settings if name != GAP]
+    columns = max(2, -(-len(names) // 2))
+    wide = 2 if GAP in found.settings else 0
+    figure = Figure(figsize=(9.5, 4.2), layout="constrained")
+    grid = figure.add_gridspec(2, columns + wide)
+    first: Axes | None = None
+    for place, name in enumerate(names):
+        row, column = divmod(place, columns)
+        panel = figure.add_subplot(grid[row, column], sharey=first)
+        first = first or panel
+        _panel(panel, found, name, colours)
+        panel.tick_params(labelleft=column == 0, labelsize=7)
+        if column == 0:
+            panel.set(ylabel="gain (points)")
+    if wide:
+        panel = figure.add_subplot(grid[:, columns:], sharey=first)
+        _panel(panel, found, GAP, colours)
+        panel.set_xlabel("training − validation accuracy without dropout (points)", fontsize=8)
+    of, than = found.pair.cell.label, found.pair.than.label
+    title = f"Gain of {of} over {than} in test accuracy. {text.goes_with(found, short=True)}"
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def _panel(panel: Axes, found: Dependence, name: str, colours: Colours) -> None:
+    """Draw the gain over one quantity: levels with their means, or numbers with a line."""
+    gains, values = found.pair.accuracy, found.settings[name]
+    colour = colours(found.pair.cell)
+    panel.axhline(0, color="black", lw=0.8)
+    title = text.factor_title(name)
+    if any(text.factor_title(factor.name) == title for factor in found.found):
+        panel.set_title(f"{title} *", fontsize=8, fontweight="bold")
+    else:
+        panel.set_title(title, fontsize=8)
+    few = 1 if name == GAP else FEW
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > few:
+        _numbers(panel, values.to_numpy(dtype=float), gains, colour, logarithmic=name != GAP)
+        return
+    levels = sorted(values.unique(), key=_order)
+    by_level = [gains[(values == level).to_numpy()] for level in levels]
+    for place, those in enumerate(by_level):
+        beside = place + np.linspace(-0.18, 0.18, len(those))
+        panel.plot(beside, those, "o", color=colour, ms=3, alpha=0.5, mew=0)
+    intervals = [mean_interval(those) for those in by_level]
+    with_bars(panel, range(len(levels)), intervals, color="black", marker="D", ls="none")
+    names = [text.level(level) for level in levels]
+    panel.set_xticks(range(len(levels)), names)
+    panel.set_xlim(-0.5, len(levels) - 0.5)
+    if sum(map(len, names)) > 18:
+        panel.tick_params(axis="x", rotation=40)
+        for label in panel.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+
+
+def _numbers(panel: Axes, x: Values, gains: Values, colour: object, logarithmic: bool) -> None:
+    panel.plot(x, gains, "o", color=colour, ms=3.5, alpha=0.7, mew=0)
+    places = np.log(x) if logarithmic else x
+    slope, start = np.polyfit(places, gains, 1)
+    ends = np.array([places.min(), places.max()])
+    panel.plot(np.exp(ends) if logarithmic else ends, start + slope * ends, color="black", lw=1.2)
+    if logarithmic:
+        panel.set_xscale("log")
+        ticks = text.round_ticks(float(x.min()), float(x.max()))
+        panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        panel.minorticks_off()
+
+
+def _order(level: object) -> tuple[list[float], str]:
+    parts = str(level).split("-")
+    numbers = [float(part) for part in parts] if all(p.isdigit() for p in parts) else []
+    return numbers, str(level)
+
+
+KIND = Kind(
+    "settings",
+    draw,
+    lambda results: dependence(results) is not None,
+    "A dot is a draw: a setting and a seed. Diamonds are means with 95 % intervals, lines "
+    "least squares. A star marks what the gain goes with (permutation test, adjusted by Holm over "
+    "all panels, p below 0.05). The gap is taken on validation images: on test images it would "
+    "share the noise of the gain.",
+    place=12,
+)
