@@ -23,7 +23,8 @@ def python(code: str, **environment: str) -> str:
 def test_the_environment_is_pinned_before_torch_is_loaded() -> None:
     """And all other libraries import without a warning after it."""
     code = (
-        "import dropout_bench, os, torch, torchvision, torchmetrics, lightning; from dropout_bench import numerics;"
+        "import dropout_bench, os, torch, torchvision, torchmetrics, lightning;"
+        "from dropout_bench import numerics;"
         "print(all(os.environ[k] == v for k, v in numerics.PINNED_ENVIRONMENT.items()),"
         "torch.backends.cpu.get_cpu_capability(), numerics.arithmetic())"
     )
