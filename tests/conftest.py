@@ -1,6 +1,9 @@
 """Small data made by the tests: nothing here needs a network or the real datasets."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +40,30 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workers() -> Iterator[dict[str, str]]:
+    """Worker processes that commands share, as an environment for these: torch is loaded once."""
+    code = (
+        "import sys; from dropout_bench import engine\n"
+        'with engine.workers("dropout_bench.training.run", count=2) as client:\n'
+        "    print(engine.address_of(client), flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield {"DROPOUT_BENCH_SCHEDULER": process.stdout.readline().strip()}
+        process.stdin.close()  # it ends
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory: pytest.TempPathFactory, workers: dict[str, str]) -> Path:
     """A project whose report is committed; not to be changed."""
     from project import INSIDE, commit_a_report
 
     root = tmp_path_factory.mktemp("committed")
-    commit_a_report(root, "small", inside=INSIDE)
+    commit_a_report(root, "small", workers, inside=INSIDE)
     return root
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -91,7 +92,7 @@ def write_project(root: Path, **experiments: object) -> Path:
     return root
 
 
-def commit_a_report(root: Path, name: str, **others: object) -> None:
+def commit_a_report(root: Path, name: str, workers: dict[str, str], **others: object) -> None:
     """Make a project with a pipeline like ours, run it and commit; ``name`` is what claims say."""
     YAML().dump({"experiments": {name: DIGITS, **others}}, root / "params.yaml")
     text = io.StringIO()
@@ -111,22 +112,30 @@ def commit_a_report(root: Path, name: str, **others: object) -> None:
         shutil.copy(PROJECT / file, root)
     git(root, "init", "--initial-branch", "main")
     run(root, "dvc", "init", "-q")
-    run(root, "dvc", "repro")
+    run(root, "dvc", "repro", **workers)
     git(root, "add", "-A")
     git(root, "commit", "-m", "a report")
 
 
-def run(root: Path, *words: str, status: int = 0) -> str:
+def run(root: Path, *words: str, status: int = 0, **environment: str) -> str:
     """Run a command to its end; return what it said."""
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        words,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | environment,
+    )
     assert done.returncode == status, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
 
 
-def bench(root: Path, *words: str, status: int = 0) -> str:
+def bench(root: Path, *words: str, status: int = 0, **environment: str) -> str:
     """Run one of our commands."""
-    return run(root, "dropout-bench", *words, status=status)
+    return run(root, "dropout-bench", *words, status=status, **environment)
 
 
 def git(root: Path, *words: str) -> None:

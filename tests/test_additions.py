@@ -196,6 +196,7 @@ keys = {
     f"{name}/{job.name}": Identity.here(job.run, "data", "device").key
     for name, experiment in params.all_experiments.items()
     for job in experiment.jobs()
+    if job.run.seed == experiment.seeds[0]
 }
 code = code_digests(params)
 print(json.dumps({"keys": keys, "stages": {s: code[s] for s in ("train", "evaluate")}}))
@@ -208,7 +209,10 @@ def _copy(root: Path) -> Path:
 
 
 def _keys(root: Path) -> Any:
-    """Compute the keys of all runs of the project's own parameters, by the code in ``root``."""
+    """Compute keys of runs of the project's own parameters, by the code in ``root``.
+
+    They are those of the first seed or draw: the others differ in numbers alone.
+    """
     command = [sys.executable, "-c", KEYS]
     environment = os.environ | {"PYTHONPATH": str(root / "src")}
     done = subprocess.run(

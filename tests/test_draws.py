@@ -308,7 +308,7 @@ def test_the_lowest_validation_loss_of_the_evaluated_weights_is_chosen() -> None
     assert chosen_of(last, losses) == {"none": small, "dropout": "dropout=0.2"}
     of_arm = arms | {"none": arms["none"] | {"checkpoint": "last"}}
     assert chosen_of(drawn(arms=of_arm), losses)["none"] == small
-    ties = dict.fromkeys(losses, [1.0, 1.0])
+    ties = {candidate: [1.0, 1.0] for candidate in losses}
     assert chosen_of(best, ties) == {"none": half, "dropout": "dropout=0.2"}
 
 
@@ -340,7 +340,6 @@ def key_of(name: str) -> str:
 
 
 SMALL: dict[str, Any] = {
-    **{name: None for name in ("variants", "dropout", "seeds")},
     "draws": 3,
     "draw": {"learning_rate": {"low": 0.001, "high": 0.01}},
     "learning_rate": None,
@@ -386,7 +385,7 @@ def test_what_was_not_chosen_is_never_evaluated(
     folder = tmp_path / "results" / "small"
     candidates, runs = (read_table(folder / f"{name}.csv") for name in ("candidates", "runs"))
     assert len(candidates) == 2 * len(runs) == 2 * 9
-    assert not any(name.startswith("test/") for name in candidates), "a column of test figures"
+    assert not any("test/" in str(name) for name in candidates), "a column of test figures"
     told = candidates[candidates["chosen"] == 1]
     assert set(told["key"]) == set(runs["key"]) == asked
     for _, of_draw in candidates.groupby(["arm", "seed"]):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import one_run
+from conftest import experiment, one_run
 from project import SETTINGS, bench, contents, run, wait_for, write_project
 from ruamel.yaml import YAML
 
@@ -21,7 +21,8 @@ from dropout_bench import engine
 from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError
 from dropout_bench.training.keys import Identity
-from dropout_bench.training.sweep import _train
+from dropout_bench.training.store import RunStore
+from dropout_bench.training.sweep import _train, sweep
 
 # Eight runs of a second or so: long enough to be killed in the middle.
 LONG = SETTINGS | {"epochs": 60, "seeds": [0, 1, 2, 3], "keep_every_epoch": False}
@@ -343,11 +344,12 @@ def test_no_scheduler_at_the_address_is_told(tmp_path: Path) -> None:
 def test_options_that_a_variant_does_not_have_are_told_before_anything_trains(
     tmp_path: Path,
 ) -> None:
-    root = write_project(tmp_path, small=SETTINGS | {"own": {"beta": 1}})
-    said = bench(root, "train", "small", status=1)
-    assert "experiments.small.own, variant dropout: " in said
-    assert 'unknown key "beta"' in said
-    assert not (root / "run-store").exists()
+    settings = experiment(own={"beta": 1})
+    with pytest.raises(BenchError) as caught:
+        sweep("small", settings, tmp_path, {}, RunStore(tmp_path / "run-store"))
+    assert "experiments.small.own, variant dropout: " in str(caught.value)
+    assert 'unknown key "beta"' in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_unlike_the_others_trains_nothing(raw: Path, tmp_path: Path) -> None:
@@ -384,7 +386,7 @@ def test_runs_of_a_long_sweep_do_not_pile_up_in_memory(raw: Path) -> None:
     script = f"""
 import psutil
 from pathlib import Path
-from conftest import one_run
+from conftest import experiment, one_run
 from dropout_bench.engine import _do
 from dropout_bench.training.run import train
 sizes = []

@@ -237,6 +237,7 @@ BY_VALUE = {"catalogue.datasets", "catalogue.optimisers"}
 """The entries that a run uses are in its key by their values: see ``Identity.as_json``."""
 
 
+@pytest.mark.slow
 def test_whatever_a_run_executes_is_in_its_key(raw: Path) -> None:
     small: dict[str, Any] = {"train_size": 60, "epochs": 1}
     options: dict[str, Any] = {

@@ -1,6 +1,5 @@
 """The networks are ordinary LightningModules, and their data modules ordinary ones too."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import torch
 from conftest import one_run
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from project import DIGITS, write_project
 from safetensors.torch import load, save
 from stock import ADVICE, IMAGES, LABELS, loader, trainer
 from torch import Tensor, nn
@@ -305,20 +305,20 @@ def test_a_trained_network_is_loaded_by_the_name_of_its_run(
         ("small", "small has no run"),
     ],
 )
-def test_an_unknown_run_is_named_with_the_closest(name: str, hint: str, committed: Path) -> None:
+def test_an_unknown_run_is_named_with_the_closest(name: str, hint: str, tmp_path: Path) -> None:
+    write_project(tmp_path, small=DIGITS)
     with pytest.raises(BenchError, match=hint):
-        dropout_bench.load_run(name, committed)
+        dropout_bench.load_run(name, tmp_path)
 
 
-def test_a_run_without_its_weights_is_one_error(committed: Path, tmp_path: Path) -> None:
-    shutil.copy(committed / "params.yaml", tmp_path)
+def test_a_run_without_its_weights_is_one_error(tmp_path: Path) -> None:
+    write_project(tmp_path, small=DIGITS)
     with pytest.raises(BenchError, match="no trained weights; run: dvc repro"):
         dropout_bench.load_run(NAME, tmp_path)
     weights = tmp_path / "runs" / NAME / "best.safetensors"
     weights.parent.mkdir(parents=True)
-    whole = (committed / "runs" / NAME / "best.safetensors").read_bytes()
     other = save({"network.output.bias": torch.zeros(10)})
-    for content in (whole[:100], b"", other):
+    for content in (other[:100], b"", other):
         weights.write_bytes(content)
         with pytest.raises(BenchError, match=r"damaged \(.*\); run: dvc repro"):
             dropout_bench.load_run(NAME, tmp_path)

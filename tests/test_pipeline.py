@@ -19,33 +19,36 @@ from dropout_bench.tables.evaluation import EVALUATION
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, workers: dict[str, str]) -> Path:
     """A project whose pipeline has run once. Tests that change it work on a copy."""
     root = write_project(tmp_path_factory.mktemp("project"), small=SETTINGS, layerwise=LAYERWISE)
-    said = bench(root, "train", "small")
+    said = bench(root, "train", "small", **workers)
     assert "4 done, 0 running, 0 failed, 0 reused, of 4" in said
     assert "\x1b" not in said, "control characters in a log"
     assert "\r" not in said
-    said = bench(root, "train", "layerwise")
+    said = bench(root, "train", "layerwise", **workers)
     assert "2 done, 0 running, 0 failed, 2 reused, of 4" in said
-    said = bench(root, "evaluate", "small")
+    said = bench(root, "evaluate", "small", **workers)
     assert re.search(
         r"^small: dropout 0\.5 − standard: test accuracy [-+.\d]+ \(.+\) points, 2 draws$",
         said,
         re.MULTILINE,
     )
-    bench(root, "evaluate", "layerwise")
+    bench(root, "evaluate", "layerwise", **workers)
     assert "report: reports/report.md" in bench(root, "report")
     assert "times: reports/timings.md" in bench(root, "timings")
     return root
 
 
-def test_again_from_scratch_with_another_number_of_workers_gives_the_same_bytes(
-    project: Path, tmp_path: Path
+@pytest.mark.parametrize("alone", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_again_from_scratch_gives_the_same_bytes(
+    alone: bool, project: Path, tmp_path: Path, workers: dict[str, str]
 ) -> None:
+    """By the same workers, which have computed meanwhile; or by another number of others."""
     root = write_project(tmp_path / "again", small=SETTINGS)
-    bench(root, "train", "small", "--workers", "1")
-    bench(root, "evaluate", "small", "--workers", "1")
+    words, environment = (["--workers", "1"], {}) if alone else ([], workers)
+    bench(root, "train", "small", *words, **environment)
+    bench(root, "evaluate", "small", *words, **environment)
     for folder in ("runs", "evaluations", "reports/results"):
         assert contents(root / folder / "small") == contents(project / folder / "small")
 
@@ -59,6 +62,7 @@ def test_the_report_again_gives_the_same_bytes(project: Path, tmp_path: Path) ->
     assert contents(root / "reports") == before
 
 
+@pytest.mark.slow
 def test_results_of_an_experiment_that_is_gone_are_removed(project: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
@@ -133,7 +137,9 @@ def test_the_report_tells_what_the_tables_hold(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_training_and_report_do_without_the_test_set(project: Path, tmp_path: Path) -> None:
+def test_training_and_report_do_without_the_test_set(
+    tmp_path: Path, workers: dict[str, str]
+) -> None:
     root = write_project(tmp_path / "p", small=SETTINGS)
     for name in ("test-images.npy", "test-labels.npy"):
         path = root / "data" / "raw" / "mnist" / name
@@ -141,25 +147,30 @@ def test_training_and_report_do_without_the_test_set(project: Path, tmp_path: Pa
     from dropout_bench.data.arrays import write_sums
 
     write_sums(root / "data" / "raw" / "mnist")
-    bench(root, "train", "small")
-    assert "test-" in bench(root, "evaluate", "small", status=1)
+    bench(root, "train", "small", **workers)
+    assert "test-" in bench(root, "evaluate", "small", status=1, **workers)
     assert not (root / "reports" / "results").exists()
 
 
-def test_edits_train_only_what_they_add(project: Path, tmp_path: Path) -> None:
+def test_edits_train_only_what_they_add(
+    project: Path, tmp_path: Path, workers: dict[str, str]
+) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
     changed = SETTINGS | {"dropout": [0.0, 0.2, 0.5], "seeds": [1, 0, 2]}
     YAML().dump({"experiments": {"small": changed}}, root / "params.yaml")
-    assert "5 done, 0 running, 0 failed, 4 reused, of 9" in bench(root, "train", "small")
-    assert "0 done, 0 running, 0 failed, 9 reused, of 9" in bench(root, "train", "small")
+    assert "5 done, 0 running, 0 failed, 4 reused, of 9" in bench(root, "train", "small", **workers)
+    said = bench(root, "train", "small", **workers)
+    assert "0 done, 0 running, 0 failed, 9 reused, of 9" in said
     stale = bench(root, "report", status=1)
     assert "reports/results/small/runs.csv" in stale
     assert "dvc repro" in stale
 
 
 @pytest.mark.slow
-def test_edits_evaluate_only_what_they_add(project: Path, tmp_path: Path) -> None:
+def test_edits_evaluate_only_what_they_add(
+    project: Path, tmp_path: Path, workers: dict[str, str]
+) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
     before = contents(root / "reports" / "results") | contents(root / "evaluations")
@@ -171,22 +182,18 @@ def test_edits_evaluate_only_what_they_add(project: Path, tmp_path: Path) -> Non
     damaged = bytearray(kept[0].read_bytes())
     damaged[-9] ^= 1
     kept[0].write_bytes(damaged)
-    said = bench(root, "evaluate", "small") + bench(root, "evaluate", "layerwise")
+    said = "".join(bench(root, "evaluate", name, **workers) for name in ("small", "layerwise"))
     assert said.count(" 1 done, 0 running, 0 failed, 3 reused, of 4") == 1, "only the damaged one"
     assert contents(root / "reports" / "results") | contents(root / "evaluations") == before
     measuring = SETTINGS | {"measures": ["reliability"]}
     YAML().dump({"experiments": {"small": measuring}}, root / "params.yaml")
-    assert "4 done, 0 running, 0 failed, 0 reused, of 4" in bench(root, "evaluate", "small")
-
-
-@pytest.mark.slow
-def test_an_added_rate_is_evaluated_alone(project: Path, tmp_path: Path) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(project, root)
+    said = bench(root, "evaluate", "small", **workers)
+    assert "4 done, 0 running, 0 failed, 0 reused, of 4" in said
     more = SETTINGS | {"dropout": [0.0, 0.2, 0.5]}
     YAML().dump({"experiments": {"small": more}}, root / "params.yaml")
-    bench(root, "train", "small")
-    assert "2 done, 0 running, 0 failed, 4 reused, of 6" in bench(root, "evaluate", "small")
+    bench(root, "train", "small", **workers)
+    said = bench(root, "evaluate", "small", **workers)
+    assert "2 done, 0 running, 0 failed, 4 reused, of 6" in said
 
 
 def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:
@@ -237,14 +244,14 @@ DAMAGED_RUNS: dict[str, tuple[str, Callable[[Path], object]]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("what", DAMAGED_RUNS)
 def test_a_damaged_run_is_one_error_and_tables_stay(
-    what: str, project: Path, tmp_path: Path
+    what: str, project: Path, tmp_path: Path, workers: dict[str, str]
 ) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
     before = contents(root / "reports")
     file, damage = DAMAGED_RUNS[what]
     damage(root / file)
-    said = bench(root, "evaluate", "small", status=1)
+    said = bench(root, "evaluate", "small", status=1, **workers)
     assert "Traceback" not in said
     assert "dropout=0.5/seed=1" in said
     assert "run: dvc repro" in said
@@ -264,7 +271,7 @@ BLOCKED = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("words", "place"), BLOCKED)
 def test_a_place_that_cannot_be_written_is_named(
-    words: tuple[str, ...], place: str, project: Path, tmp_path: Path
+    words: tuple[str, ...], place: str, project: Path, tmp_path: Path, workers: dict[str, str]
 ) -> None:
     root = tmp_path / "copy"
     shutil.copytree(project, root)
@@ -274,7 +281,7 @@ def test_a_place_that_cannot_be_written_is_named(
     else:
         (root / place).unlink()
         (root / place).mkdir()
-    said = bench(root, *words, status=1)
+    said = bench(root, *words, status=1, **workers)
     assert "Traceback" not in said
     assert place in said
 

@@ -58,10 +58,10 @@ def queue_status(root: Path) -> str:
 
 
 @pytest.mark.slow
-def test_change_something_and_compare(tmp_path: Path) -> None:
+def test_change_something_and_compare(tmp_path: Path, workers: dict[str, str]) -> None:
     root = tmp_path / "project"
     root.mkdir()
-    commit_a_report(root, "fashion-tutorial")
+    commit_a_report(root, "fashion-tutorial", workers)
     params = root / "params.yaml"
     changed = params.read_text().replace("- 0.5", "- 0.2\n    - 0.5")
     assert changed != params.read_text()
@@ -92,8 +92,10 @@ def test_change_something_and_compare(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (Path(sys.prefix) / ".ready").exists(), reason="not set up by make")
-def test_make_repro_runs_the_pipeline_and_names_the_report(tmp_path: Path) -> None:
-    commit_a_report(tmp_path, "small")
+def test_make_repro_runs_the_pipeline_and_names_the_report(
+    tmp_path: Path, workers: dict[str, str]
+) -> None:
+    commit_a_report(tmp_path, "small", workers)
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy2(PROJECT / name, tmp_path)
         os.utime(tmp_path / name, (0, 0))

@@ -93,7 +93,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         asked = load_params(ROOT / "params.yaml").experiments[name]
         gains = {cell.label: 0.01 * place for place, cell in enumerate(asked.cells())}
         measured = [("a/b", 1.0, 1.0)] if asked.measures else []
-        write_tables(root / "reports" / "results" / name, asked, gains, lambda _: measured)
+        write_tables(root / "reports" / "results" / name, asked, gains, lambda _, its=measured: its)
     return root
 
 

@@ -31,32 +31,36 @@ def more_epochs(root: Path) -> None:
     edit(root / "params.yaml", lambda text: text.replace("epochs: 2", "epochs: 3"))
 
 
-def test_forced_twice_lock_and_reports_are_the_same(project: Path) -> None:
+def test_forced_lock_and_reports_are_the_same(project: Path, workers: dict[str, str]) -> None:
     before = reported(project)
-    for _ in range(2):
+    for environment in (workers, {}):
         shutil.rmtree(project / "run-store")
-        run(project, "dvc", "repro", "--force")
+        run(project, "dvc", "repro", "--force", **environment)
         assert reported(project) == before
 
 
-def test_two_pipelines_at_once_do_no_harm(project: Path, committed: Path, tmp_path: Path) -> None:
+def test_two_pipelines_at_once_do_no_harm(
+    project: Path, committed: Path, tmp_path: Path, workers: dict[str, str]
+) -> None:
     alone = Path(shutil.copytree(committed, tmp_path / "alone", symlinks=True))
     for root in (project, alone):
         more_epochs(root)
-    run(alone, "dvc", "repro")
+    run(alone, "dvc", "repro", **workers)
     both = [start(project, "dvc", "repro") for _ in range(2)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert 0 in [process.returncode for process in both], said
     assert not any("Traceback" in text for text in said), said
-    run(project, "dvc", "repro")
+    run(project, "dvc", "repro", **workers)
     assert reported(project) == reported(alone)
 
 
-def test_two_sweeps_at_once_do_no_harm(project: Path, committed: Path, tmp_path: Path) -> None:
+def test_two_sweeps_at_once_do_no_harm(
+    project: Path, committed: Path, tmp_path: Path, workers: dict[str, str]
+) -> None:
     alone = Path(shutil.copytree(committed, tmp_path / "alone", symlinks=True))
     for root in (project, alone):
         more_epochs(root)
-    run(alone, "dropout-bench", "train", "small")
+    run(alone, "dropout-bench", "train", "small", **workers)
     both = [start(project, "dropout-bench", "train", "small") for _ in range(2)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
@@ -76,16 +80,18 @@ def test_a_sweep_beside_verify_does_no_harm(project: Path) -> None:
     assert reported(project) == before
 
 
-def test_what_the_cache_of_dvc_lost_is_made_again(project: Path) -> None:
+def test_what_the_cache_of_dvc_lost_is_made_again(project: Path, workers: dict[str, str]) -> None:
     before = reported(project)
     for folder in (".dvc/cache", "runs", "data/raw"):
         shutil.rmtree(project / folder)
-    said = run(project, "dvc", "repro")
+    said = run(project, "dvc", "repro", **workers)
     assert "0 done, 0 running, 0 failed, 4 reused, of 4" in said
     assert reported(project) == before
 
 
-def test_after_a_pull_an_added_rate_trains_its_own_alone(project: Path, tmp_path: Path) -> None:
+def test_after_a_pull_an_added_rate_trains_its_own_alone(
+    project: Path, tmp_path: Path, workers: dict[str, str]
+) -> None:
     run(project, "dvc", "remote", "add", "--default", "shared", str(tmp_path / "remote"))
     run(project, "dvc", "push")
     git(project, "commit", "-am", "a remote")
@@ -93,7 +99,7 @@ def test_after_a_pull_an_added_rate_trains_its_own_alone(project: Path, tmp_path
     clone = tmp_path / "clone"
     run(clone, "dvc", "pull")
     edit(clone / "params.yaml", lambda text: text.replace("- 0.5\n", "- 0.5\n    - 0.2\n"))
-    said = run(clone, "dvc", "repro")
+    said = run(clone, "dvc", "repro", **workers)
     assert "train small: 2 done, 0 running, 0 failed, 4 reused, of 6" in said
     assert "train inside: 0 done, 0 running, 0 failed, 6 reused, of 6" in said
 

@@ -20,6 +20,7 @@ from dropout_bench.params.values import Positive, PositiveInt, Strict, unique
 PARTS = 12
 """Draws after which everything is balanced for the first time."""
 BLOCK = 4 * PARTS
+_WIDEST = 1e9
 _STREAM = 100
 """Settings have a stream of their own, beside those of a training: see ``streams.py``."""
 
@@ -54,7 +55,9 @@ class Range(Strict):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.low >= self.high:
-            raise ValueError(f"low: {self.low:g} is not below high, {self.high:g}")
+            raise ValueError(f"low: {self.low} is not below high, {self.high}")
+        if self.high > _WIDEST * self.low:
+            raise ValueError(f"high: more than {_WIDEST:g} times low; that is no setting")
         return self
 
     def at(self, place: float) -> float:

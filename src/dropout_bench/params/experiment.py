@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 import pkgutil
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -106,8 +105,8 @@ class Experiment(Options):
     """what is asked: it opens the experiment's section of the report"""
     draw: Drawn = Drawn()
     """what each draw draws anew for all arms, in the place of the keys of the same name"""
-    draws: PositiveInt | None = None
-    """how many draws, in the place of seeds; 12, 24 and 48 are balanced"""
+    draws: Annotated[PositiveInt, Field(le=1000)] | None = None
+    """how many draws, in the place of seeds, at most 1000; 12, 24 and 48 are balanced"""
     first_draw: Seed = 0
     """number of the first draw; pilots begin at 1000, which no report uses"""
     dataset: str | None = None
@@ -463,10 +462,10 @@ class Experiment(Options):
         hidden = setting.hidden or cell.hidden
         trained_on = size - round(size * self.validation)
         if self.steps:
-            per_epoch = math.ceil(trained_on / setting.batch_size)
-            epochs = math.ceil(self.steps / per_epoch)
+            per_epoch = _rounded_up(trained_on, setting.batch_size)
+            epochs = _rounded_up(self.steps, per_epoch)
             if self.patience_steps:
-                in_epochs = math.ceil(self.patience_steps / per_epoch)
+                in_epochs = _rounded_up(self.patience_steps, per_epoch)
                 values["patience"] = max(in_epochs, values.get("patience", 0))
         else:
             epochs = self.epochs or 0
@@ -509,6 +508,10 @@ class Experiment(Options):
         if candidate := arm.text(cell.arm):
             parts.append(candidate.replace("/", "+"))
         return "/".join([*parts, f"seed={seed}"])
+
+
+def _rounded_up(count: int, of: int) -> int:
+    return -(-count // of)
 
 
 def _one_rate_or_each(rates: tuple[float, ...], widths: tuple[int, ...]) -> None:
