@@ -227,6 +227,16 @@ def unchanged() -> Any:
     return _keys(PROJECT)
 
 
+def test_additions_change_no_other_run_s_key_and_no_other_stage(
+    unchanged: Any, tmp_path: Path
+) -> None:
+    package = _copy(tmp_path)
+    for add in ADDITIONS.values():
+        add(package)
+    assert _keys(tmp_path) == unchanged
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ADDITIONS)
 def test_an_addition_changes_no_other_run_s_key_and_no_other_stage(
     what: str, unchanged: Any, tmp_path: Path
@@ -246,6 +256,7 @@ def test_a_change_of_code_reaches_those_who_execute_it_alone(
     assert changed == {name for name in unchanged["keys"] if "/standout/" in name} != set()
 
 
+@pytest.mark.slow
 def test_comments_and_docstrings_change_no_key(unchanged: Any, tmp_path: Path) -> None:
     package = _copy(tmp_path)
     for file in package.rglob("*.py"):

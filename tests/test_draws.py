@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import experiment
+from conftest import experiment, make_dataset
+from project import bench, write_project
+from ruamel.yaml import YAML
 from test_stage import Full, evaluate
 
 from dropout_bench.data.modules import subset_of
@@ -405,3 +407,42 @@ def test_a_value_to_choose_from_that_changes_nothing_is_an_error(tmp_path: Path)
     assert '"norm, max_norm=2.0" has the weights of "norm, max_norm=1.0" at every seed' in told
     assert "in params.yaml change arms.norm of small" in told
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_from_drawn_settings_to_a_report(tmp_path: Path, workers: dict[str, str]) -> None:
+    content = {
+        "draw": {
+            "dataset": ["mnist", "fashion-mnist"],
+            "train_size": [100, 150, 200],
+            "learning_rate": {"low": 0.003, "high": 0.01},
+        },
+        "draws": 2,
+        "validation_images": 50,
+        "hidden": [16, 8],
+        "batch_size": 32,
+        "steps": 30,
+        "patience_steps": 9,
+        "checkpoint": "best",
+        "arms": ARMS,
+        "measures": ["reliability"],
+    }
+    root = write_project(tmp_path / "p", drawn=content)
+    make_dataset(root / "data" / "raw" / "fashion-mnist")
+    said = bench(root, "train", "drawn", **workers)
+    assert "12 done, 0 running, 0 failed, 0 reused, of 12" in said
+    said = bench(root, "evaluate", "drawn", **workers)
+    assert "6 done, 0 running, 0 failed, 0 reused, of 6" in said
+    folder = root / "reports" / "results" / "drawn"
+    candidates, runs = (read_table(folder / f"{name}.csv") for name in ("candidates", "runs"))
+    evaluated = {path.parent.name for path in (root / "run-store").glob("*/evaluation-*")}
+    assert evaluated == set(runs["key"]) == set(candidates.loc[candidates["chosen"] == 1, "key"])
+    assert set(runs["dataset"]) == {"mnist", "fashion-mnist"}
+    data = json.loads((folder / "versions.json").read_text())["data"]
+    assert [part.split()[0] for part in data.split(", ")] == ["fashion-mnist", "mnist"]
+    assert "report: reports/report.md" in bench(root, "report")
+    YAML().dump({"experiments": {"drawn": content | {"draws": 3}}}, root / "params.yaml")
+    said = bench(root, "train", "drawn", **workers)
+    assert "6 done, 0 running, 0 failed, 12 reused, of 18" in said
+    said = bench(root, "evaluate", "drawn", **workers)
+    assert "3 done, 0 running, 0 failed, 6 reused, of 9" in said

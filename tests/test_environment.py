@@ -21,8 +21,10 @@ def python(code: str, **environment: str) -> str:
 
 
 def test_the_environment_is_pinned_before_torch_is_loaded() -> None:
+    """And all other libraries import without a warning after it."""
     code = (
-        "import dropout_bench, os, torch; from dropout_bench import numerics;"
+        "import dropout_bench, os, torch, torchvision, torchmetrics, lightning;"
+        "from dropout_bench import numerics;"
         "print(all(os.environ[k] == v for k, v in numerics.PINNED_ENVIRONMENT.items()),"
         "torch.backends.cpu.get_cpu_capability(), numerics.arithmetic())"
     )
@@ -30,19 +32,14 @@ def test_the_environment_is_pinned_before_torch_is_loaded() -> None:
         assert python(code) == f"True AVX2 {numerics.PORTABLE}"
 
 
+@pytest.mark.slow
 def test_torch_loaded_first_is_no_portable_arithmetic() -> None:
     code = "import torch, dropout_bench; print(dropout_bench.numerics.arithmetic())"
     assert python(code) == numerics.NATIVE
 
 
-LIBRARIES = [
-    pytest.param("torchvision", marks=pytest.mark.slow),
-    pytest.param("torchmetrics", marks=pytest.mark.slow),
-    "torchvision, torchmetrics, lightning",
-]
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["torchvision", "torchmetrics", "lightning"])
 def test_libraries_import_cleanly_after_the_package(library: str) -> None:
     assert python(f"import dropout_bench, {library}; print('ok')") == "ok"
 
