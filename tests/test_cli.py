@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from project import PROJECT, bench
+from typer.testing import CliRunner
+
+from dropout_bench.cli import app
 
 COMMANDS = (
     "repro", "download", "train", "evaluate", "report", "timings", "compare", "verify", "runs",
@@ -69,8 +72,8 @@ def test_help_lists_every_command_in_the_order_of_the_pipeline(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_what_it_does(command: str, tmp_path: Path) -> None:
-    said = bench(tmp_path, command, "--help")
+def test_every_command_says_what_it_does(command: str) -> None:
+    said = CliRunner().invoke(app, [command, "--help"], prog_name="dropout-bench").output
     assert f"dropout-bench {command}" in said
     assert len(said.splitlines()) > 8
 
@@ -84,9 +87,8 @@ def test_every_command_says_what_it_does(command: str, tmp_path: Path) -> None:
         (("train",), "experiment"),
     ],
 )
-def test_a_misspelled_command_is_answered_with_a_hint(
-    words: tuple[str, ...], hint: str, tmp_path: Path
-) -> None:
-    said = bench(tmp_path, *words, status=2)
-    assert hint in said
-    assert "--help" in said
+def test_a_misspelled_command_is_answered_with_a_hint(words: tuple[str, ...], hint: str) -> None:
+    done = CliRunner().invoke(app, words, prog_name="dropout-bench")
+    assert done.exit_code == 2
+    assert hint in done.output
+    assert "--help" in done.output

@@ -253,7 +253,13 @@ def test_a_data_module_may_be_set_up_for_all_stages_at_once(raw: Path) -> None:
     assert sum(len(labels) for _, labels in data.test_dataloader()) == 120
 
 
-@pytest.mark.parametrize("variant", sorted(VARIANTS))
+COMPILED = [
+    pytest.param(variant, marks=() if variant == "dropout" else pytest.mark.slow)
+    for variant in sorted(VARIANTS)
+]
+
+
+@pytest.mark.parametrize("variant", COMPILED)
 def test_a_network_can_be_compiled(variant: str) -> None:
     model, other = (network(variant_class(variant)).eval() for _ in range(2))
     compiled = torch.compile(other, backend="eager")
