@@ -121,6 +121,23 @@ def test_a_run_that_lies_in_a_folder_is_adopted(tmp_path: Path) -> None:
     assert math.isnan(kept.seconds)
 
 
+def test_a_run_is_adopted_with_what_each_experiment_evaluates_of_it(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    curves = RESULT.files["curves.csv"]
+    for number, weights in enumerate(("last", "best", "last")):
+        own = {"curves.csv": curves, f"{weights}.safetensors": weights.encode()}
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        for name, content in own.items():
+            (folder / name).write_bytes(content)
+        about = {"key": KEY, "files": checksums(own)}
+        (folder / "run.json").write_text(json.dumps(about))
+        store.adopt(IDENTITY, folder)
+    kept = store.get(KEY)
+    assert kept is not None
+    assert set(kept.files) == {"curves.csv", "last.safetensors", "best.safetensors"}
+
+
 def test_another_run_or_a_damaged_one_is_not_adopted(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "store")
     damaged = lie(tmp_path / "damaged")

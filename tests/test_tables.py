@@ -50,7 +50,11 @@ GRID = experiment(epochs=8, keep_every_epoch=True)
 def measured(job: Job) -> list[tuple[str, float, float]]:
     """Two figures of each run, and of one run fewer bins of confidence."""
     bins = [0.9] if job.run.seed == 1 else [0.1, 0.9]
-    rows = [("reliability/accuracy", at, 0.5 * at) for at in bins]
+    rows = [
+        (f"reliability/{what}", at, 0.5 * at)
+        for at in bins
+        for what in ("accuracy", "confidence", "share")
+    ]
     return [*rows, ("masks/loss", 2.0, 0.25), ("masks/loss", 4.0, 0.125)]
 
 
@@ -98,7 +102,7 @@ def test_tables_can_be_read(reports: Path) -> None:
 
 def test_bins_of_confidence_without_images_need_no_figures(reports: Path) -> None:
     found = read_results(reports, NAME, EXPERIMENT).measures
-    assert len(found[found["metric"].str.startswith("reliability")]) == 2 * 5
+    assert len(found[found["metric"].str.startswith("reliability")]) == 2 * 5 * 3
 
 
 def test_an_experiment_that_measures_nothing_has_no_measures(reports: Path) -> None:

@@ -202,7 +202,9 @@ def _incomplete(
     if _keys(tables["curves"], [*by_run, "epoch"]) != curves:
         return "curves"
     # Bins of confidence that have no image have no figure.
-    compared = measures[~measures["metric"].str.startswith("reliability/")]
+    of_bins = measures["metric"].str.startswith("reliability/")
+    bins = [_keys(rows, [*by_run, "at"]) for _, rows in measures[of_bins].groupby("metric")]
+    compared = measures[~of_bins]
     figures = _keys(compared, [*by_run, "metric", "at"])
     # Every seed of a cell has the figures of the first one.
     first = {row for row in figures if row[-3] == experiment.seeds[0]}
@@ -212,6 +214,7 @@ def _incomplete(
     if (
         bool(asked) == measures.empty
         or figures != alike
+        or any(each != bins[0] for each in bins)
         or {row[:-3] for row in figures} != measured
     ):
         return "measures"

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dropout_bench.files import whole_folder
@@ -144,13 +144,15 @@ class RunStore:
     def adopt(self, identity: Identity, folder: Path) -> None:
         """Keep the run that lies in a folder of ``runs``, such as DVC restored it, if it is this.
 
-        How long its training took is not known.
+        It has what one experiment evaluates, and joins what is kept of it already. How long its
+        training took is not known.
         """
         with contextlib.suppress(*_DAMAGED):
             about = json.loads((folder / ABOUT).read_bytes())
             if about["key"] == identity.key:
                 files = _sound_files(folder, about["files"])
-                self.put(identity, RunResult(files, identity.device))
+                kept = self.get(identity.key) or RunResult({}, identity.device)
+                self.put(identity, replace(kept, files={**kept.files, **files}))
 
     def put_beside(self, key: str, name: str, content: bytes) -> None:
         """Keep what was computed from a run beside it, if the run is here."""
