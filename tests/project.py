@@ -7,13 +7,16 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conftest import make_dataset
 from ruamel.yaml import YAML
 
 PROJECT = Path(__file__).parents[1]
+
+Environment = Mapping[str, str]
+"""What a command is to find in its environment: see ``workers`` in conftest.py."""
 
 SETTINGS = {
     "dataset": "mnist",
@@ -92,7 +95,7 @@ def write_project(root: Path, **experiments: object) -> Path:
     return root
 
 
-def commit_a_report(root: Path, name: str, workers: dict[str, str], **others: object) -> None:
+def commit_a_report(root: Path, name: str, workers: Environment, **others: object) -> None:
     """Make a project with a pipeline like ours, run it and commit; ``name`` is what claims say."""
     YAML().dump({"experiments": {name: DIGITS, **others}}, root / "params.yaml")
     text = io.StringIO()
@@ -112,13 +115,13 @@ def commit_a_report(root: Path, name: str, workers: dict[str, str], **others: ob
         shutil.copy(PROJECT / file, root)
     git(root, "init", "--initial-branch", "main")
     run(root, "dvc", "init", "-q")
-    run(root, "dvc", "repro", **workers)
+    run(root, "dvc", "repro", workers=workers)
     git(root, "add", "-A")
     git(root, "commit", "-m", "a report")
 
 
-def run(root: Path, *words: str, status: int = 0, **environment: str) -> str:
-    """Run a command to its end; return what it said."""
+def run(root: Path, *words: str, status: int = 0, workers: Environment | None = None) -> str:
+    """Run a command to its end, by shared workers or by its own; return what it said."""
     done = subprocess.run(
         words,
         cwd=root,
@@ -126,16 +129,16 @@ def run(root: Path, *words: str, status: int = 0, **environment: str) -> str:
         text=True,
         check=False,
         timeout=300,
-        env=os.environ | environment,
+        env={**os.environ, **(workers or {})},
     )
     assert done.returncode == status, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
 
 
-def bench(root: Path, *words: str, status: int = 0, **environment: str) -> str:
+def bench(root: Path, *words: str, status: int = 0, workers: Environment | None = None) -> str:
     """Run one of our commands."""
-    return run(root, "dropout-bench", *words, status=status, **environment)
+    return run(root, "dropout-bench", *words, status=status, workers=workers)
 
 
 def git(root: Path, *words: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -92,17 +93,22 @@ def compare(root: Path, *words: str, status: int = 0) -> str:
     return done.output
 
 
+@pytest.fixture(scope="module")
+def committed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one commit; not to be changed."""
+    root = tmp_path_factory.mktemp("project")
+    git(root, "init", "--initial-branch", "main")
+    subprocess.run([str(Path(sys.executable).with_name("dvc")), "init", "-q"], cwd=root, check=True)
+    write_state(root, SETTINGS, {"dropout 0.5": 0.02})
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "one")
+    return root
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with one commit."""
-    git(tmp_path, "init", "--initial-branch", "main")
-    subprocess.run(
-        [str(Path(sys.executable).with_name("dvc")), "init", "-q"], cwd=tmp_path, check=True
-    )
-    write_state(tmp_path, SETTINGS, {"dropout 0.5": 0.02})
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "commit", "-m", "one")
-    return tmp_path
+def project(committed_once: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return Path(shutil.copytree(committed_once, tmp_path / "project"))
 
 
 def test_two_states_side_by_side(project: Path) -> None:

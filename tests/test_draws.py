@@ -429,9 +429,9 @@ def test_from_drawn_settings_to_a_report(tmp_path: Path, workers: dict[str, str]
     }
     root = write_project(tmp_path / "p", drawn=content)
     make_dataset(root / "data" / "raw" / "fashion-mnist")
-    said = bench(root, "train", "drawn", **workers)
+    said = bench(root, "train", "drawn", workers=workers)
     assert "12 done, 0 running, 0 failed, 0 reused, of 12" in said
-    said = bench(root, "evaluate", "drawn", **workers)
+    said = bench(root, "evaluate", "drawn", workers=workers)
     assert "6 done, 0 running, 0 failed, 0 reused, of 6" in said
     folder = root / "reports" / "results" / "drawn"
     candidates, runs = (read_table(folder / f"{name}.csv") for name in ("candidates", "runs"))
@@ -442,7 +442,7 @@ def test_from_drawn_settings_to_a_report(tmp_path: Path, workers: dict[str, str]
     assert [part.split()[0] for part in data.split(", ")] == ["fashion-mnist", "mnist"]
     assert "report: reports/report.md" in bench(root, "report")
     YAML().dump({"experiments": {"drawn": content | {"draws": 3}}}, root / "params.yaml")
-    said = bench(root, "train", "drawn", **workers)
+    said = bench(root, "train", "drawn", workers=workers)
     assert "6 done, 0 running, 0 failed, 12 reused, of 18" in said
-    said = bench(root, "evaluate", "drawn", **workers)
+    said = bench(root, "evaluate", "drawn", workers=workers)
     assert "3 done, 0 running, 0 failed, 6 reused, of 9" in said

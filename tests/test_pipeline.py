@@ -26,19 +26,19 @@ from dropout_bench.tables.evaluation import EVALUATION
 def project(tmp_path_factory: pytest.TempPathFactory, workers: dict[str, str]) -> Path:
     """A project whose pipeline has run once. Tests that change it work on a copy."""
     root = write_project(tmp_path_factory.mktemp("project"), small=SETTINGS, layerwise=LAYERWISE)
-    said = bench(root, "train", "small", **workers)
+    said = bench(root, "train", "small", workers=workers)
     assert "4 done, 0 running, 0 failed, 0 reused, of 4" in said
     assert "\x1b" not in said, "control characters in a log"
     assert "\r" not in said
-    said = bench(root, "train", "layerwise", **workers)
+    said = bench(root, "train", "layerwise", workers=workers)
     assert "2 done, 0 running, 0 failed, 2 reused, of 4" in said
-    said = bench(root, "evaluate", "small", **workers)
+    said = bench(root, "evaluate", "small", workers=workers)
     assert re.search(
         r"^small: dropout 0\.5 − standard: test accuracy [-+.\d]+ \(.+\) points, 2 draws$",
         said,
         re.MULTILINE,
     )
-    bench(root, "evaluate", "layerwise", **workers)
+    bench(root, "evaluate", "layerwise", workers=workers)
     assert "report: reports/report.md" in bench(root, "report")
     assert "times: reports/timings.md" in bench(root, "timings")
     return root
@@ -51,9 +51,9 @@ def test_again_from_scratch_gives_the_same_bytes(
 ) -> None:
     """By the same workers, which have computed meanwhile; or by another number of others."""
     root = write_project(tmp_path / "again", small=SETTINGS)
-    words, environment = (["--workers", "1"], {}) if alone else ([], workers)
-    bench(root, "train", "small", *words, **environment)
-    bench(root, "evaluate", "small", *words, **environment)
+    words = ["--workers", "1"] if alone else []
+    for command in ("train", "evaluate"):
+        bench(root, command, "small", *words, workers=None if alone else workers)
     for folder in ("runs", "evaluations", "reports/results"):
         assert contents(root / folder / "small") == contents(project / folder / "small")
 
@@ -153,8 +153,8 @@ def test_training_and_report_do_without_the_test_set(
     from dropout_bench.data.arrays import write_sums
 
     write_sums(root / "data" / "raw" / "mnist")
-    bench(root, "train", "small", **workers)
-    assert "test-" in bench(root, "evaluate", "small", status=1, **workers)
+    bench(root, "train", "small", workers=workers)
+    assert "test-" in bench(root, "evaluate", "small", status=1, workers=workers)
     assert not (root / "reports" / "results").exists()
 
 
@@ -165,8 +165,10 @@ def test_edits_train_only_what_they_add(
     shutil.copytree(project, root)
     changed = SETTINGS | {"dropout": [0.0, 0.2, 0.5], "seeds": [1, 0, 2]}
     YAML().dump({"experiments": {"small": changed}}, root / "params.yaml")
-    assert "5 done, 0 running, 0 failed, 4 reused, of 9" in bench(root, "train", "small", **workers)
-    said = bench(root, "train", "small", **workers)
+    assert "5 done, 0 running, 0 failed, 4 reused, of 9" in bench(
+        root, "train", "small", workers=workers
+    )
+    said = bench(root, "train", "small", workers=workers)
     assert "0 done, 0 running, 0 failed, 9 reused, of 9" in said
     stale = bench(root, "report", status=1)
     assert "reports/results/small/runs.csv" in stale
@@ -188,17 +190,19 @@ def test_edits_evaluate_only_what_they_add(
     damaged = bytearray(kept[0].read_bytes())
     damaged[-9] ^= 1
     kept[0].write_bytes(damaged)
-    said = "".join(bench(root, "evaluate", name, **workers) for name in ("small", "layerwise"))
+    said = "".join(
+        bench(root, "evaluate", name, workers=workers) for name in ("small", "layerwise")
+    )
     assert said.count(" 1 done, 0 running, 0 failed, 3 reused, of 4") == 1, "only the damaged one"
     assert contents(root / "reports" / "results") | contents(root / "evaluations") == before
     measuring = SETTINGS | {"measures": ["reliability"]}
     YAML().dump({"experiments": {"small": measuring}}, root / "params.yaml")
-    said = bench(root, "evaluate", "small", **workers)
+    said = bench(root, "evaluate", "small", workers=workers)
     assert "4 done, 0 running, 0 failed, 0 reused, of 4" in said
     more = SETTINGS | {"dropout": [0.0, 0.2, 0.5]}
     YAML().dump({"experiments": {"small": more}}, root / "params.yaml")
-    bench(root, "train", "small", **workers)
-    said = bench(root, "evaluate", "small", **workers)
+    bench(root, "train", "small", workers=workers)
+    said = bench(root, "evaluate", "small", workers=workers)
     assert "2 done, 0 running, 0 failed, 4 reused, of 6" in said
 
 
@@ -257,7 +261,7 @@ def test_a_damaged_run_is_one_error_and_tables_stay(
     before = contents(root / "reports")
     file, damage = DAMAGED_RUNS[what]
     damage(root / file)
-    said = bench(root, "evaluate", "small", status=1, **workers)
+    said = bench(root, "evaluate", "small", status=1, workers=workers)
     assert "Traceback" not in said
     assert "dropout=0.5/seed=1" in said
     assert "run: dvc repro" in said
@@ -287,7 +291,7 @@ def test_a_place_that_cannot_be_written_is_named(
     else:
         (root / place).unlink()
         (root / place).mkdir()
-    said = bench(root, *words, status=1, **workers)
+    said = bench(root, *words, status=1, workers=workers)
     assert "Traceback" not in said
     assert place in said
 

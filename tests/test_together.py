@@ -33,9 +33,9 @@ def more_epochs(root: Path) -> None:
 
 def test_forced_lock_and_reports_are_the_same(project: Path, workers: dict[str, str]) -> None:
     before = reported(project)
-    for environment in (workers, {}):
+    for these in (workers, None):
         shutil.rmtree(project / "run-store")
-        run(project, "dvc", "repro", "--force", **environment)
+        run(project, "dvc", "repro", "--force", workers=these)
         assert reported(project) == before
 
 
@@ -45,12 +45,12 @@ def test_two_pipelines_at_once_do_no_harm(
     alone = Path(shutil.copytree(committed, tmp_path / "alone", symlinks=True))
     for root in (project, alone):
         more_epochs(root)
-    run(alone, "dvc", "repro", **workers)
+    run(alone, "dvc", "repro", workers=workers)
     both = [start(project, "dvc", "repro") for _ in range(2)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert 0 in [process.returncode for process in both], said
     assert not any("Traceback" in text for text in said), said
-    run(project, "dvc", "repro", **workers)
+    run(project, "dvc", "repro", workers=workers)
     assert reported(project) == reported(alone)
 
 
@@ -60,7 +60,7 @@ def test_two_sweeps_at_once_do_no_harm(
     alone = Path(shutil.copytree(committed, tmp_path / "alone", symlinks=True))
     for root in (project, alone):
         more_epochs(root)
-    run(alone, "dropout-bench", "train", "small", **workers)
+    run(alone, "dropout-bench", "train", "small", workers=workers)
     both = [start(project, "dropout-bench", "train", "small") for _ in range(2)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
@@ -84,7 +84,7 @@ def test_what_the_cache_of_dvc_lost_is_made_again(project: Path, workers: dict[s
     before = reported(project)
     for folder in (".dvc/cache", "runs", "data/raw"):
         shutil.rmtree(project / folder)
-    said = run(project, "dvc", "repro", **workers)
+    said = run(project, "dvc", "repro", workers=workers)
     assert "0 done, 0 running, 0 failed, 4 reused, of 4" in said
     assert reported(project) == before
 
@@ -99,7 +99,7 @@ def test_after_a_pull_an_added_rate_trains_its_own_alone(
     clone = tmp_path / "clone"
     run(clone, "dvc", "pull")
     edit(clone / "params.yaml", lambda text: text.replace("- 0.5\n", "- 0.5\n    - 0.2\n"))
-    said = run(clone, "dvc", "repro", **workers)
+    said = run(clone, "dvc", "repro", workers=workers)
     assert "train small: 2 done, 0 running, 0 failed, 4 reused, of 6" in said
     assert "train inside: 0 done, 0 running, 0 failed, 6 reused, of 6" in said
 

@@ -136,7 +136,7 @@ def test_what_was_never_produced_is_found_by_training_again(
     committed: Path, tmp_path: Path, workers: dict[str, str]
 ) -> None:
     root = Path(shutil.copytree(committed, tmp_path / "copy", symlinks=True))
-    said = run(root, "dropout-bench", "verify", "--whole", **workers)
+    said = run(root, "dropout-bench", "verify", "--whole", workers=workers)
     assert said.count("trained again, bit by bit") == 8, "four runs, each in both experiments"
     assert said.count("made again") == 4, "confusions and pictures of both"
     # A forger who is thorough: table, lock and report agree.
@@ -148,7 +148,7 @@ def test_what_was_never_produced_is_found_by_training_again(
     run(root, "dvc", "commit", "--force", "evaluate@small", "evaluate@inside")
     run(root, "dvc", "repro")
     assert "DIFFERS" not in run(root, "dropout-bench", "verify")
-    said = run(root, "dropout-bench", "verify", "--whole", status=1, **workers)
+    said = run(root, "dropout-bench", "verify", "--whole", status=1, workers=workers)
     assert all(told in said for *_, told in FORGED), said
 
 
