@@ -43,6 +43,6 @@ def draw(entries: Sequence[LedgerEntry]) -> Figure:
         panel.xaxis.set_major_formatter("{x:g}")
         panel.set_yticks(range(len(here)), [entry.name for entry in here], fontsize=8)
         panel.set_ylim(length - 0.4, -0.6)
-        panel.set(xlabel="distance from the claim's bound (standard deviations over seeds)")
+        panel.set(xlabel="distance from the claim's bound (sd over draws)")
     legend(figure, 3, *panels)
     return figure

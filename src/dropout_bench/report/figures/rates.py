@@ -64,6 +64,12 @@ def draw(results: Results, colours: Colours) -> Figure:
     for panel in before:
         _layered(panel, results, colours)
         panel.axhline(0, color="black", lw=0.8)
+        # Equal steps to two points, then logarithmic: a rate that ruins a network is seen beside.
+        low, high = panel.get_ylim()
+        panel.set_yscale("symlog", linthresh=2, linscale=1.2)
+        panel.set_yticks([at for at in (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5) if low < at < high])
+        panel.set_ylim(low, high)
+        panel.yaxis.set_major_formatter("{x:g}")
         panel.set(ylabel="gain in test accuracy (points)")
         figure.suptitle(text.rates_title(_by_rate(results)), fontsize=9)
     of_error.set(ylabel="mean test error (%)" if drawn else "test error (%)")
