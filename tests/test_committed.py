@@ -35,8 +35,9 @@ def test_results_have_a_row_for_every_run() -> None:
     for name, experiment in load_params(PROJECT / "params.yaml").experiments.items():
         runs = pd.read_csv(PROJECT / "reports" / "results" / name / "runs.csv")
         assert len(runs) == len(experiment.cells()) * len(experiment.seeds)
-        checkpoints = {cell.label: cell.checkpoint for cell in experiment.cells()}
-        assert not runs.assign(of=runs["arm"].map(checkpoints)).duplicated(["key", "of"]).any()
+        of_draws = runs.set_index(["arm", "seed"])
+        cells = [cell.label for cell in experiment.cells()]
+        assert set(of_draws.index) == {(arm, seed) for arm in cells for seed in experiment.seeds}
 
 
 def test_times_are_of_the_runs() -> None:
