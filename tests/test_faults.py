@@ -97,7 +97,7 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(
         else:
             os.killpg(process.pid, how)
         said = said_by(process)
-        _, alive = psutil.wait_procs(members, timeout=10)
+        _, alive = psutil.wait_procs(members, timeout=60)
     assert not alive, "processes left behind"
     assert process.returncode == (128 + how if how != signal.SIGKILL else -how)
     if how != signal.SIGKILL:
@@ -134,7 +134,7 @@ def test_a_dvc_that_is_killed_takes_its_command_along(tmp_path: Path, shell: str
         wait_for(lambda: stored(root) >= 1)
         members = family(process)[1:]
         process.kill()
-        _, alive = psutil.wait_procs(members, timeout=20)
+        _, alive = psutil.wait_procs(members, timeout=60)
     assert not alive, "processes left behind"
     assert stored(root) < 8
 
@@ -164,7 +164,7 @@ def test_shared_workers_and_the_stage_they_work_for_end_with_their_parent(
         else:
             os.killpg(process.pid, how)
         said = said_by(process)
-        _, alive = psutil.wait_procs(members, timeout=10)
+        _, alive = psutil.wait_procs(members, timeout=60)
     assert not alive, "processes left behind"
     assert process.returncode == (128 + how if how != signal.SIGKILL else -how)
     assert "Traceback" not in said
