@@ -18,7 +18,7 @@ from dropout_bench.errors import BenchError
 from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CURVES
-from dropout_bench.quantities.registry import QUANTITIES
+from dropout_bench.quantities.quantity import QUANTITIES
 from dropout_bench.report.render import render
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.read import Results, read_results, read_table
