@@ -1,8 +1,6 @@
 """Small data made by the tests: nothing here needs a network or the real datasets."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,20 +39,11 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def workers() -> Iterator[dict[str, str]]:
-    """Worker processes that commands share, as an environment for these: torch is loaded once."""
-    code = (
-        "import sys; from dropout_bench import engine\n"
-        'with engine.workers("dropout_bench.training.run", count=2) as client:\n'
-        "    print(engine.address_of(client), flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield {"DROPOUT_BENCH_SCHEDULER": process.stdout.readline().strip()}
-        process.stdin.close()  # it ends
+    """Worker processes that commands share: torch is loaded once."""
+    from project import shared_workers
+
+    with shared_workers() as environment:
+        yield environment
 
 
 @pytest.fixture(scope="session")

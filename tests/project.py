@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from conftest import make_dataset
@@ -118,6 +120,26 @@ def commit_a_report(root: Path, name: str, workers: Environment, **others: objec
     run(root, "dvc", "repro", workers=workers)
     git(root, "add", "-A")
     git(root, "commit", "-m", "a report")
+
+
+@contextmanager
+def shared_workers() -> Iterator[dict[str, str]]:
+    """Start worker processes for commands to share; say where, as an environment for these."""
+    code = (
+        "import sys; from dropout_bench import engine\n"
+        'with engine.workers("dropout_bench.training.run", count=2) as client:\n'
+        "    print(engine.address_of(client), flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield {"DROPOUT_BENCH_SCHEDULER": process.stdout.readline().strip()}
+        finally:
+            process.stdin.close()  # it ends
 
 
 def run(root: Path, *words: str, status: int = 0, workers: Environment | None = None) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import DIGITS, PROJECT, edit, run
+from project import DIGITS, PROJECT, edit, run, shared_workers
 from ruamel.yaml import YAML
 
 PACKAGE = Path("src") / "dropout_bench"
@@ -276,9 +276,10 @@ def test_every_addition_works_from_parameters_to_report(
     YAML().dump(CLAIMS, tmp_path / "claims.yaml")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "src"))
     run(tmp_path, "dropout-bench", "download", "digits", "more-digits")
-    for name in QUESTIONS:
-        run(tmp_path, "dropout-bench", "train", name)
-        run(tmp_path, "dropout-bench", "evaluate", name)
+    with shared_workers() as workers:
+        for name in QUESTIONS:
+            run(tmp_path, "dropout-bench", "train", name, workers=workers)
+            run(tmp_path, "dropout-bench", "evaluate", name, workers=workers)
     run(tmp_path, "dropout-bench", "report")
     report = (tmp_path / "reports" / "report.md").read_text()
     for name in QUESTIONS:

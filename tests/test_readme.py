@@ -73,7 +73,10 @@ def test_change_something_and_compare(tmp_path: Path, workers: dict[str, str]) -
         if command.startswith("source"):
             continue
         words = shlex.split(command)
-        done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+        environment = os.environ | workers
+        done = subprocess.run(
+            words, cwd=root, capture_output=True, text=True, check=False, env=environment
+        )
         said[command] = done.stdout + done.stderr
         assert done.returncode == 0, said[command]
         if command == "dvc queue start":

@@ -18,6 +18,7 @@ from dropout_bench.errors import BenchError
 from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CURVES
+from dropout_bench.quantities.quantity import QUANTITIES
 from dropout_bench.report.render import render
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.read import Results, read_results, read_table
@@ -55,7 +56,9 @@ def measured(job: Job) -> list[tuple[str, float, float]]:
         for at in bins
         for what in ("accuracy", "confidence", "share")
     ]
-    return [*rows, ("masks/loss", 2.0, 0.25), ("masks/loss", 4.0, 0.125)]
+    of_masks = [each for each in QUANTITIES.values() if each.measure == "masks"]
+    rows += [(each.name, at, 0.25 / (1 + at)) for each in of_masks for at in each.places]
+    return rows
 
 
 PICTURE: dict[str, str | float] = {
@@ -68,7 +71,8 @@ PICTURE: dict[str, str | float] = {
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables and times of two experiments; not to be changed."""
     root = tmp_path_factory.mktemp("whole")
-    pictures = [PICTURE | {"number": number} for number in (0, 1)]
+    kinds = ("right with dropout", "right without dropout")
+    pictures = [PICTURE | {"kind": kind, "number": n} for kind in kinds for n in (0, 1)]
     write_tables(root / "results" / NAME, EXPERIMENT, {}, measured, pictures)
     write_tables(root / "results" / "grid", GRID, {})
     (root / "timings").mkdir()
