@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from dropout_bench.analysis.axes import AXES
-from dropout_bench.errors import BenchError, did_you_mean
+from dropout_bench.errors import BenchError, did_you_mean, shortened
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import read_yaml, validated
 from dropout_bench.params.values import Strict
@@ -336,7 +336,8 @@ def _trained_for(
 
 def _named(place: str, kind: str, name: str, known: Mapping[str, Thing]) -> Thing:
     if name not in known:
-        raise BenchError(f'{place}: no {kind} "{name}"; {did_you_mean(name, known)}')
+        hint = did_you_mean(name, known)
+        raise BenchError(f'{place}: no {kind} "{shortened(name)}"; {hint}')
     return known[name]
 
 
