@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,6 +81,27 @@ def finish(root: Path) -> tuple[int, int]:
     return int(match[0]), int(match[2])
 
 
+def end(
+    process: subprocess.Popen[str],
+    how: signal.Signals,
+    members: Sequence[psutil.Process],
+    alone: bool,
+) -> str:
+    """Send a signal to a process alone, or to its whole group; return what it said.
+
+    It ends as the signal has it, and leaves none of the members of its family behind.
+    """
+    if alone:
+        process.send_signal(how)
+    else:
+        os.killpg(process.pid, how)
+    said = said_by(process)
+    _, alive = psutil.wait_procs(members, timeout=60)
+    assert not alive, "processes left behind"
+    assert process.returncode == (128 + how if how != signal.SIGKILL else -how)
+    return said
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["the driver", "its whole group, as Ctrl-C does"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -92,14 +113,7 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(
         wait_for(lambda: stored(root) >= 2)
         members = family(process)
         assert len(members) >= 3, "no workers"
-        if whom == "the driver":
-            process.send_signal(how)
-        else:
-            os.killpg(process.pid, how)
-        said = said_by(process)
-        _, alive = psutil.wait_procs(members, timeout=60)
-    assert not alive, "processes left behind"
-    assert process.returncode == (128 + how if how != signal.SIGKILL else -how)
+        said = end(process, how, members, alone=whom == "the driver")
     if how != signal.SIGKILL:
         assert f"dropout-bench: stopped by {how.name}" in said
     assert "Traceback" not in said
@@ -159,14 +173,7 @@ def test_shared_workers_and_the_stage_they_work_for_end_with_their_parent(
         wait_for(lambda: stored(root) >= 1)
         members = family(process)
         assert len(members) >= 5, "DVC, its stage, a worker"
-        if whom == "the parent":
-            process.send_signal(how)
-        else:
-            os.killpg(process.pid, how)
-        said = said_by(process)
-        _, alive = psutil.wait_procs(members, timeout=60)
-    assert not alive, "processes left behind"
-    assert process.returncode == (128 + how if how != signal.SIGKILL else -how)
+        said = end(process, how, members, alone=whom == "the parent")
     assert "Traceback" not in said
     if how == signal.SIGKILL and whom == "the parent":
         assert "the Dask scheduler is gone; what is finished is kept" in said

@@ -1,6 +1,5 @@
 """What the arms of an experiment do over its draws, against the network without dropout."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from dropout_bench.params.arms import Arm, Cell
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.options import OPTIONS, chosen
 from dropout_bench.params.options.base import Option
+from dropout_bench.quantities.derived.convergence import steps_per_epoch
 from dropout_bench.quantities.quantity import Values
 from dropout_bench.tables.read import Results
 
@@ -158,10 +158,7 @@ def dependence(results: Results) -> Dependence | None:
     pair = next(each for each in compared(results) if each.cell is cell)
     gap = {}
     if results.experiment.has_validation:
-        train, held_out = (
-            results.figures(pair.than, f"{split}/accuracy") for split in ("train", "val")
-        )
-        gap = {GAP: 100 * (train - held_out)}
+        gap = {GAP: 100 * results.figures(pair.than, "overfitting/accuracy")}
     factors = depends(pair.accuracy, settings, gap)
     return Dependence(pair, settings.assign(**gap), tuple(factors))
 
@@ -191,15 +188,10 @@ def ended(results: Results) -> list[Ended]:
     found = []
     for cell in results.experiment.cells():
         runs = results.of(cell, "runs")
-        steps = float((runs["best_epoch"] * per_epoch(runs)).median())
+        steps = float((runs["best_epoch"] * steps_per_epoch(runs)).median())
         used = float((runs["epochs"] / runs["limit"]).median())
         found.append(Ended(cell, steps, used, results.unfinished(cell), len(runs)))
     return found
-
-
-def per_epoch(runs: pd.DataFrame) -> "pd.Series[float]":
-    """Return the optimiser steps of an epoch of each run."""
-    return (runs["train_size"] / runs["batch_size"]).map(math.ceil)
 
 
 PLACES = 40
@@ -247,8 +239,8 @@ def courses(results: Results) -> list[Course]:
     if not pairs:
         return []
     runs = results.runs
-    first = float(per_epoch(runs).max())
-    last = float((runs["epochs"] * per_epoch(runs)).min())
+    first = float(steps_per_epoch(runs).max())
+    last = float((runs["epochs"] * steps_per_epoch(runs)).min())
     steps = np.geomspace(first, last, PLACES)
     gains = {cell.label: 100 * (_at(results, cell, steps) - _at(results, than, steps))
              for cell, than in pairs}  # fmt: skip
@@ -273,7 +265,7 @@ def _at(results: Results, cell: Cell, steps: Values) -> Values:
     runs = results.of(cell, "runs").set_index("seed")
     by_seed = results.of(cell, "curves").sort_values("epoch").groupby("seed")
     found = []
-    for seed, each in per_epoch(runs).items():
+    for seed, each in steps_per_epoch(runs).items():
         rows = by_seed.get_group(seed)
         own = np.log((rows["epoch"] * each).to_numpy(dtype=float))
         found.append(np.interp(np.log(steps), own, rows["val/accuracy"].to_numpy(dtype=float)))

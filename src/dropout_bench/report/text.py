@@ -20,6 +20,7 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.options import Options, chosen
 from dropout_bench.params.values import Normalise, rates_text, widths_text
 from dropout_bench.quantities.registry import quantity
+from dropout_bench.tables.write import options_text
 
 
 def percent(value: float) -> str:
@@ -116,7 +117,7 @@ def setup(experiment: Experiment, optimisers: Mapping[str, Any]) -> list[tuple[s
         for name, value in chosen(experiment).items()
         if name != "patience" or not experiment.converges
     }:
-        lines.append(("options", _named(common)))
+        lines.append(("options", options_text(common)))
     lines += [(f"arm *{name}*", _arm(arm)) for name, arm in experiment.arms.items()]
     if not experiment.arms:
         lines.append(("arms", "; ".join(cell.label for cell in experiment.cells())))
@@ -172,11 +173,7 @@ def _arm(arm: Arm) -> str:
 
 def options(those: Options) -> str:
     """Write the options that are on: ``max_norm 1.0, learning_rate_decay linear``."""
-    return _named(chosen(those)) or "none"
-
-
-def _named(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    return options_text(chosen(those)) or "none"
 
 
 def _difference(metric: str) -> tuple[int, int, str]:

@@ -1,10 +1,14 @@
 """How long a training takes to its best."""
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dropout_bench.quantities.quantity import Asked, Quantity, Values, derived
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @derived(
@@ -20,8 +24,7 @@ def steps(asked: Asked) -> Values:
     At 0.05 near means within 5 % of the lowest loss of the same training; at 0 the lowest itself.
     Differences of two are logarithms of ratios. Whole epochs are counted.
     """
-    runs = asked.rows("runs").set_index("seed")
-    per_epoch = dict(zip(runs.index, np.ceil(runs["train_size"] / runs["batch_size"]), strict=True))
+    per_epoch = steps_per_epoch(asked.rows("runs").set_index("seed"))
     near = 1.0 + (asked.at or 0.0)
     found = []
     by_seed: Any = asked.rows("curves").groupby("seed")
@@ -30,3 +33,8 @@ def steps(asked: Asked) -> Values:
         first = losses.index[losses <= near * losses.min()][0]
         found.append(np.log(first * per_epoch[seed]))
     return np.array(found)
+
+
+def steps_per_epoch(runs: "pd.DataFrame") -> "pd.Series[float]":
+    """Return the optimiser steps of an epoch of each run, from its row in ``runs.csv``."""
+    return (runs["train_size"] / runs["batch_size"]).map(math.ceil)
