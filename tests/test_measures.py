@@ -181,10 +181,6 @@ def test_the_stronger_the_corruption_the_less_is_left(raw: Path) -> None:
     rows = measured("corruption", run, raw)
     weights = trained(run, raw)[2]
     clean = evaluate(run, raw, weights, {}).final["test/accuracy"]
-    for kind, strengths in corruption.STRENGTHS.items():
-        for strength in strengths:
-            lost = clean - rows[f"corruption/{kind}", strength]
-            assert rows[f"sensitivity/{kind}", strength] == pytest.approx(lost, abs=1e-9)
     assert rows["corruption/noise", 0.4] < clean
     assert rows["corruption/shift", 4] < clean
 
@@ -228,7 +224,6 @@ def test_activations_are_those_of_the_hidden_layers(raw: Path) -> None:
     means = hidden.double().mean(0)
     uneven = float(means.std() / means.mean())
     assert rows["activations/relative-unevenness", 1] == pytest.approx(uneven, rel=1e-5)
-    assert rows["activations/unevenness", 1] == pytest.approx(float(means.std()), rel=1e-5)
 
 
 def test_unevenness_has_no_scale_and_is_zero_where_all_units_are_alike(raw: Path) -> None:
@@ -238,9 +233,6 @@ def test_unevenness_has_no_scale_and_is_zero_where_all_units_are_alike(raw: Path
     for kind in ("", "training-"):
         place = f"activations/{kind}relative-unevenness", 1
         assert after[place] == pytest.approx(before[place], rel=1e-5)
-    assert after["activations/unevenness", 1] == pytest.approx(
-        3 * before["activations/unevenness", 1], rel=1e-5
-    )
     for offset in (0.5, -0.5):  # all alike, and all silent
         with torch.no_grad():
             network.linears[0].weight.zero_()
@@ -313,8 +305,6 @@ def test_gradients_are_those_of_torch_without_noise(raw: Path) -> None:
         assert weight.grad is not None
         expected = float(weight.grad.norm() / weight.detach().norm())
         assert rows["gradients/norm", number] == pytest.approx(expected, rel=1e-4)
-    ratio = rows["gradients/norm", 1] / rows["gradients/norm", 2]
-    assert rows["gradients/ratio", 1] == pytest.approx(ratio)
 
 
 def test_a_unit_error_is_that_of_the_loss_but_for_its_size() -> None:

@@ -20,7 +20,6 @@ BINS = tuple(number / 4 for number in range(21))
 @measured(
     Quantity("activations/mean", "mean activation", at=LAYER),
     Quantity("activations/zeros", "activations that are zero", "fraction", LAYER),
-    Quantity("activations/unevenness", "spread of mean activations over units", at=LAYER),
     Quantity("activations/relative-unevenness", "uneven activation of units", "ratio", LAYER),
     Quantity(
         "activations/training-zeros", "activations that are zero in training", "fraction", LAYER
@@ -36,13 +35,11 @@ BINS = tuple(number / 4 for number in range(21))
 def activations(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     """Activations of the hidden layers on the test images (Srivastava et al. 2014, figure 8).
 
-    By layer, from 1: mean and share of zeros; ``activations/unevenness``, the standard deviation
-    over units of their mean activation; ``activations/relative-unevenness``, that standard
-    deviation over the mean over units of the means' absolute values, as a measure of how irregular
-    they are: a coefficient of variation, the same when all activations are multiplied by a number,
-    where the standard deviation falls with the mean; 0 where all units are alike. The histogram is
-    of the first layer: share of activations in each bin, by its lower edge; the last one holds all
-    above.
+    By layer, from 1: mean and share of zeros; ``activations/relative-unevenness``, the standard
+    deviation over units of their mean activation, over the mean over units of the means' absolute
+    values, as a measure of how irregular they are: a coefficient of variation, the same when all
+    activations are multiplied by a number; 0 where all units are alike. The histogram is of the
+    first layer: share of activations in each bin, by its lower edge; the last one holds all above.
 
     ``activations/training-…`` is the same on the first 1,000 images trained on, with masks at work
     as in training: a dropped unit is zero there, and one that is kept is scaled as in training.
@@ -54,7 +51,6 @@ def activations(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     for layer, output in enumerate(outputs, start=1):
         yield "activations/mean", layer, float(output.double().mean())
         yield "activations/zeros", layer, _zeros(output)
-        yield "activations/unevenness", layer, float(output.double().mean(0).std())
         yield "activations/relative-unevenness", layer, _unevenness(output)
     edges = torch.tensor(BINS)
     bins = torch.bucketize(outputs[0].flatten(), edges, right=True).clamp_min(1) - 1

@@ -19,7 +19,6 @@ _AT = "always 1"
 
 @measured(
     Quantity("gradients/norm", "gradient of the weights over the weights", "ratio", LAYER),
-    Quantity("gradients/ratio", "gradient of the first layer over the last", "ratio", _AT, (1,)),
     Quantity("gradients/arriving", "gradient arriving, over that of the logits", "ratio", LAYER),
     Quantity("gradients/first", "gradient at the first layer over the last", "ratio", _AT, (1,)),
     Quantity(
@@ -31,8 +30,8 @@ def gradients(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
     """Norms of the loss's gradient with dropout at work, by hidden layer, on 1,000 training images.
 
     ``gradients/norm``: Euclidean norm of the gradient of the layer's weights, divided by that of
-    the weights. ``gradients/ratio``, at 1: that of the first hidden layer over that of the last.
-    Both fall and rise with the loss, and with how much the gradients of the images cancel.
+    the weights. It falls and rises with the loss, and with how much the gradients of the images
+    cancel.
 
     ``gradients/arriving``: √(mean over images of (‖∂ℓ/∂h‖ / ‖∂ℓ/∂z‖)²), with an image's loss ℓ, its
     logits z and the outputs h of the hidden layer: how much of an error is left when it arrives
@@ -59,10 +58,8 @@ def gradients(network: MLP, data: Subset, seed: int) -> Iterator[Row]:
         arriving = _arriving(network, images, labels)
         untrained = _arriving(type(network)(**network.hparams).eval(), images, labels)
     pairs = zip(found, weights, strict=True)
-    norms = [float(gradient.norm() / weight.detach().norm()) for gradient, weight in pairs]
-    for layer, norm in enumerate(norms, start=1):
-        yield "gradients/norm", layer, norm
-    yield "gradients/ratio", 1, norms[0] / max(1e-30, norms[-1])
+    for layer, (gradient, weight) in enumerate(pairs, start=1):
+        yield "gradients/norm", layer, float(gradient.norm() / weight.detach().norm())
     for layer, norm in enumerate(arriving, start=1):
         yield "gradients/arriving", layer, norm
     yield "gradients/first", 1, arriving[0] / arriving[-1]
