@@ -42,8 +42,9 @@ class State:
 
     def verdicts(self) -> dict[str, LedgerEntry]:
         """Return the ledger of the claims whose experiments have results."""
-        claims = self.claims.about(self.results).claims
-        return {entry.name: entry for entry in ledger(claims, self.claims.level, self.results)}
+        of = self.claims.about(self.results)
+        entries = ledger(of.claims, of.level, self.results, of.smallest)
+        return {entry.name: entry for entry in entries}
 
 
 def read_state(root: Path, revision: str | None) -> State:

@@ -176,6 +176,11 @@ class Claims(Strict):
 
     level: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     """level of the verdicts, corrected over the whole ledger"""
+    smallest: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    """by quantity, the smallest difference of interest: a mean that is shown to be nearer to 0 than
+    that is no relevant difference"""
     sources: dict[str, str] = Field(default_factory=dict)
     """who claims, as the report names them"""
     published: dict[str, Published] = Field(default_factory=dict)
@@ -216,6 +221,8 @@ def load_claims(
             source or quantity does not exist, or an experiment does not measure what is asked.
     """
     claims = validated(Claims, read_yaml(path), path)
+    for name in claims.smallest:
+        _named(f"{path}: smallest", "quantity", name, QUANTITIES)
     for name, untested in claims.untested.items():
         _named(f"{path}: untested.{name}.source", "source", untested.source, claims.sources)
     kept: dict[str, dict[str, Any]] = {

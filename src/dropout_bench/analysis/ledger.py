@@ -1,108 +1,40 @@
 """The ledger: every claim with its verdict.
 
-The rule, for each check of a claim, with x̄ the mean over seeds of the paired difference, less the
-margin, in the claim's direction:
+:mod:`~dropout_bench.analysis.measured` measures the checks of a claim, at each look;
+:mod:`~dropout_bench.analysis.rule` makes verdicts of their p values, over all claims together.
 
-- *supported*: the whole 95 % interval is on the claim's side of 0, and the corrected p of that side
-  is below the level;
-- *contradicted*: the same on the other side;
-- *inconclusive* otherwise.
-
-A claim with several checks is supported when all of them are, contradicted when one of them is
-(an intersection-union test: its p is the largest of theirs). Each claim has one p in the ledger,
-two-sided, and these are corrected together by Benjamini and Hochberg's false discovery rate.
-
-A claim that rests on trainings that were cut short by their limit has no verdict: it is
-inconclusive, and its line says why.
+A look at trainings of which one was cut short by its limit has no verdict: where that leaves a
+claim open, its line says why.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-import numpy as np
-
-from dropout_bench.analysis import statistics
-from dropout_bench.analysis.axes import AXES
-from dropout_bench.analysis.claims import LEAST_SEEDS, Check, Claim
-from dropout_bench.analysis.statistics import Interval
+from dropout_bench.analysis.claims import Claim
+from dropout_bench.analysis.measured import Measured, chances, measure
+from dropout_bench.analysis.rule import Chances, Look, Verdict, draws_asked, looks_at, rule
 from dropout_bench.errors import BenchError
 from dropout_bench.params.arms import Cell
-from dropout_bench.quantities.quantity import Values
 from dropout_bench.tables.read import Results
 
-
-class Verdict(StrEnum):
-    """What the measurements say of a claim."""
-
-    SUPPORTED = "supported"
-    CONTRADICTED = "contradicted"
-    INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A check with what was measured.
-
-    Attributes:
-        check: the check.
-        values: at each seed, the quantity minus what it is compared with; for a trend Kendall's τ,
-            or the slope, along the cells; for ``often`` whether the claim holds there, 1 or 0, or ½
-            for a tie; for ``steadier`` parts of the log ratio of both spreads.
-        interval: mean of the values with its 95 % interval.
-        for_it: p of the test that could support it.
-        against_it: p of the test that could contradict it.
-    """
-
-    check: Check
-    values: Values
-    interval: Interval
-    for_it: float
-    against_it: float
-
-    @property
-    def seen(self) -> list[Interval]:
-        """The interval as seen from each of the claim's bounds: above 0 is the claim's side."""
-        return [Interval(mean, *sorted(ends)) for mean, *ends in self._seen.tolist()]
-
-    @property
-    def _seen(self) -> Values:
-        bounds = np.array(self.interval)
-        return np.stack([bounds - 0.5]) if self.check.often else _seen(self.check, bounds)
-
-    @property
-    def holds(self) -> bool:
-        """Whether the whole interval is on the claim's side."""
-        return all(side.low > 0 for side in self.seen)
-
-    @property
-    def fails(self) -> bool:
-        """Whether the whole interval is on the other side."""
-        return any(side.high < 0 for side in self.seen)
-
-    @property
-    def nearest(self) -> Interval:
-        """The interval as seen from the nearest of the claim's bounds."""
-        return min(self.seen, key=lambda side: side.mean)
-
-    @property
-    def towards_the_claim(self) -> Interval:
-        """The same in standard deviations of the values."""
-        sd = float(self.values.std(ddof=1)) or 1.0
-        return Interval(*(value / sd for value in self.nearest))
-
-    @property
-    def seeds_needed(self) -> float:
-        """How many seeds the observed spread and distance from the bound would need."""
-        return statistics.seeds_needed(self.values, abs(self.nearest.mean))
+Looked = Mapping[float, Sequence[Measured]]
+"""The checks of a claim at each look, by the share of the level that the look may spend."""
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A line of the ledger: a claim, its two-sided p, and that corrected over the ledger.
+    """A line of the ledger: a claim with its verdict.
 
     Attributes:
+        measured: its checks, on the draws that the verdict rests on.
+        draws: how many these are.
+        p: two-sided, and over the weights of the looks.
+        corrected: the same, corrected over the ledger.
         reason: why it can have no verdict, whatever was measured; "" if it can.
+        looks: the checks at all looks, the first one first.
+        needed: how many draws would tell the smallest difference of interest, of an open claim; NaN
+            where none is stated.
     """
 
     name: str
@@ -112,128 +44,30 @@ class LedgerEntry:
     corrected: float
     verdict: Verdict
     reason: str = ""
+    looks: tuple[tuple[Measured, ...], ...] = ()
+    needed: float = math.nan
 
     @property
-    def deciding(self) -> Measured:
-        """The check that decides: of those that contradict the smallest p, else the largest."""
-        if self.verdict is Verdict.CONTRADICTED:
-            against = [measured for measured in self.measured if measured.fails]
-            return min(against, key=lambda measured: measured.against_it)
-        return max(self.measured, key=lambda measured: measured.for_it)
-
-    @property
-    def seeds(self) -> int:
-        """Number of seeds behind it."""
+    def draws(self) -> int:
+        """Number of draws behind the verdict."""
         return len(self.measured[0].values)
 
     @property
-    def seeds_needed(self) -> float:
-        """How many seeds would decide it: what the check that needs most of them needs."""
-        return max(measured.seeds_needed for measured in self.measured)
+    def deciding(self) -> Measured:
+        """The check that decides: with the smallest p against it, or for none, else the largest."""
+        match self.verdict:
+            case Verdict.CONTRADICTED:
+                return min(self.measured, key=lambda measured: measured.against_it)
+            case Verdict.SAME:
+                return min(self.measured, key=lambda measured: measured.same)
+        return max(self.measured, key=lambda measured: measured.for_it)
 
 
-def measure(check: Check, results: Results) -> Measured:
-    """Measure a check on the tables of its experiment.
-
-    Raises:
-        BenchError: the tables do not have such values, or one is not finite.
-    """
-    cells = {cell.label: cell for cell in results.experiment.cells()}
-    if isinstance(check.of, tuple):
-        along = [cells[label] for label in check.of]
-        table = np.column_stack([_values(check, cell, results, check.at) for cell in along])
-        if check.over is None:
-            return of_trend(check, table)
-        return of_difference(check, statistics.slopes(table, AXES[check.over].places(along)))
-    values = _values(check, cells[check.of], results, check.at)
-    if check.along and (base := results.experiment.without_dropout(cells[check.of])):
-        other = results.figures(base, check.along)
-        return of_difference(check, statistics.slope_values(other, values))
-    if isinstance(check.than, float):
-        return of_difference(check, values - check.than)
-    if check.than is None and check.than_at is None:
-        return of_difference(check, values)
-    at = check.at if check.than_at is None else check.than_at
-    others = _values(check, cells[check.than or check.of], results, at)
-    if check.direction == "steadier":
-        return of_spreads(check, values, others)
-    return of_difference(check, values - others)
-
-
-def _values(check: Check, cell: Cell, results: Results, at: float | None) -> Values:
-    if len(results.of(cell, "runs")) < LEAST_SEEDS:
-        seeds = len(results.of(cell, "runs"))
-        raise BenchError(
-            f"{cell.label} of {results.name} has {seeds} seed{'s' * (seeds != 1)}; "
-            f"a verdict needs {LEAST_SEEDS}"
-        )
-    values = results.figures(cell, check.metric, at, check.epoch)
-    if check.gain and (base := results.experiment.without_dropout(cell)) is not None:
-        values = values - results.figures(base, check.metric, at, check.epoch)
-    if not np.isfinite(values).all():
-        raise BenchError(f"{check.metric} of {cell.label} is not a finite number at every seed")
-    if check.direction == "steadier" and np.ptp(values) == 0:
-        raise BenchError(f"{check.metric} of {cell.label} is the same at every seed")
-    return values
-
-
-def _seen(check: Check, values: Values) -> Values:
-    """Return values as seen from each bound of a check, a row a bound."""
-    match check.direction:
-        case "higher" | "rising":
-            return np.stack([values - check.margin])
-        case "lower" | "falling" | "steadier":
-            return np.stack([-values - check.margin])
-        case "equal":
-            return np.stack([check.margin - values, check.margin + values])
-
-
-def of_difference(check: Check, values: Values) -> Measured:
-    """Test paired differences, one a seed, against the check's direction and margin."""
-    sides = _seen(check, values)
-    if check.often:
-        return _of_signs(check, sides.min(axis=0))
-    # For "equal", two one-sided tests (Schuirmann 1987): both bounds must be rejected.
-    for_it = max(statistics.sign_flip_p(side) for side in sides)
-    against_it = len(sides) * min(statistics.sign_flip_p(-side) for side in sides)
-    interval = statistics.mean_interval(values)
-    return Measured(check, values, interval, for_it, min(1.0, against_it))
-
-
-TIE = 1e-12
-"""Differences that are no larger are rounding."""
-
-
-def _of_signs(check: Check, values: Values) -> Measured:
-    """Test whether values, which are above 0 where a claim holds, mostly are; a tie is a half."""
-    values = np.where(np.abs(values) <= TIE, 0.0, values)
-    scores = (np.sign(values) + 1) / 2
-    for_it, against_it = statistics.sign_test_p(values), statistics.sign_test_p(-values)
-    return Measured(check, scores, statistics.share_interval(scores), for_it, against_it)
-
-
-def of_spreads(check: Check, values: Values, others: Values) -> Measured:
-    """Test whether values vary less over the seeds than others, which share their draws."""
-    parts = statistics.log_spread_ratio(values, others)
-    for_it, against_it = (
-        statistics.steadier_p(*pair) for pair in ((values, others), (others, values))
-    )
-    return Measured(check, parts, statistics.mean_interval(parts), for_it, against_it)
-
-
-def of_trend(check: Check, table: Values) -> Measured:
-    """Test that figures, a row a seed, rise or fall along the columns."""
-    taus = statistics.rank_slope(table)
-    towards = table if check.direction == "rising" else table[:, ::-1]
-    for_it, against_it = statistics.trend_p(towards), statistics.trend_p(towards[:, ::-1])
-    return Measured(check, taus, statistics.mean_interval(taus), for_it, against_it)
-
-
-def unfinished(claim: Claim, results: Results) -> str:
+def unfinished(claim: Claim, results: Results, draws: int | None = None) -> str:
     """Say which arms that a claim rests on were cut short by their limit, "" if none was.
 
-    These are all cells that its checks name and, for a gain, these without dropout. A check of a
-    point of the curve rests on that epoch alone, whatever came after.
+    These are all cells that its checks name and, for a gain, these without dropout, at the first
+    draws. A check of a point of the curve rests on that epoch alone, whatever came after.
     """
     cells = {cell.label: cell for cell in results.experiment.cells()}
     arms: dict[Cell, None] = {}
@@ -242,47 +76,109 @@ def unfinished(claim: Claim, results: Results) -> str:
             named = [cells[label] for label in check.cells]
             bases = [results.experiment.without_dropout(cell) for cell in named if check.gain]
             arms |= dict.fromkeys([*named, *filter(None, bases)])
-    draws = len(results.experiment.seeds)
+    seeds = results.experiment.seeds[:draws]
     told = [
-        f"{cell.label} at {len(short)} of {draws} draws"
+        f"{cell.label} at {len(short)} of {len(seeds)} draws"
         for cell in arms
-        if (short := results.unfinished(cell))
+        if (short := set(results.unfinished(cell)) & set(seeds))
     ]
     return f"cut short by the limit of epochs: {', '.join(told)}" if told else ""
 
 
-def _measured(
-    section: str, claims: Mapping[str, Claim], results: Mapping[str, Results]
-) -> dict[str, list[Measured]]:
-    """Measure all checks of all claims; an error names the section, the claim and the check."""
-    measured: dict[str, list[Measured]] = {}
-    for name, claim in claims.items():
-        measured[name] = []
-        for number, check in enumerate(claim.checks):
-            try:
-                measured[name].append(measure(check, results[claim.experiment]))
-            except BenchError as error:
-                place = f"claims.yaml: {section}.{name}.checks[{number}]"
-                raise BenchError(f"{place}: {error}") from error
-    return measured
+def _looks(results: Results) -> dict[int, float]:
+    """Return at how many draws there are looks; at listed seeds, of which no more come, one."""
+    count = len(results.experiment.seeds)
+    return looks_at(count) if results.experiment.draws else {count: 1.0}
 
 
 def ledger(
-    claims: Mapping[str, Claim], level: float, results: Mapping[str, Results]
+    claims: Mapping[str, Claim],
+    level: float,
+    results: Mapping[str, Results],
+    smallest: Mapping[str, float] | None = None,
 ) -> list[LedgerEntry]:
     """Give every claim its verdict, from the tables by experiment.
+
+    Args:
+        claims: the ledger, by name.
+        level: level of the verdicts, corrected over all claims.
+        results: the tables, by experiment.
+        smallest: by quantity, the smallest difference of interest.
 
     Raises:
         BenchError: a claim asks for what its experiment does not have at every seed.
     """
-    reasons = {name: unfinished(each, results[each.experiment]) for name, each in claims.items()}
-    return judged(claims, _measured("claims", claims, results), level, reasons=reasons)
+    looked: dict[str, Looked] = {}
+    reasons: dict[str, list[str]] = {}
+    for name, claim in claims.items():
+        of = results[claim.experiment]
+        looked[name] = {
+            weight: _measured(f"claims.{name}", claim, of, draws, smallest)
+            for draws, weight in _looks(of).items()
+        }
+        reasons[name] = [unfinished(claim, of, draws) for draws in _looks(of)]
+    return judged(claims, looked, level, reasons)
+
+
+def _measured(
+    place: str,
+    claim: Claim,
+    results: Results,
+    draws: int | None = None,
+    smallest: Mapping[str, float] | None = None,
+) -> tuple[Measured, ...]:
+    """Measure all checks of a claim; an error names the claim and the check."""
+    found = []
+    for number, check in enumerate(claim.checks):
+        try:
+            found.append(measure(check, results, draws, smallest))
+        except BenchError as error:
+            raise BenchError(f"claims.yaml: {place}.checks[{number}]: {error}") from error
+    return tuple(found)
+
+
+def judged(
+    claims: Mapping[str, Claim],
+    looked: Mapping[str, Looked],
+    level: float,
+    reasons: Mapping[str, Sequence[str]] | None = None,
+) -> list[LedgerEntry]:
+    """Apply the rule to what was measured; a look with a reason against it has no verdict."""
+    none = Chances(1.0, 1.0, 1.0)
+    why = {name: (reasons or {}).get(name) or [""] * len(looked[name]) for name in claims}
+    rulings = rule(
+        {
+            name: [
+                Look(weight, none if reason else chances(measured))
+                for (weight, measured), reason in zip(looked[name].items(), why[name], strict=True)
+            ]
+            for name in claims
+        },
+        level,
+    )
+    decided = sum(ruling.verdict is not Verdict.OPEN for ruling in rulings.values())
+    entries = []
+    for name, claim in claims.items():
+        ruling, looks = rulings[name], tuple(tuple(each) for each in looked[name].values())
+        verdict, measured = ruling.verdict, looks[ruling.look]
+        opened = verdict is Verdict.OPEN
+        needed = math.nan
+        if opened:
+            required = draws_asked(level, decided, len(claims))
+            needed = max(check.draws_needed(required) for check in measured)
+        reason = why[name][-1] if opened else ""
+        entries.append(
+            LedgerEntry(
+                name, claim, measured, ruling.p, ruling.corrected, verdict, reason, looks, needed
+            )
+        )
+    return entries
 
 
 def what_must_hold(
     claims: Mapping[str, Claim], results: Mapping[str, Results]
 ) -> list[LedgerEntry]:
-    """Judge what is true by mathematics, by the intervals alone.
+    """Judge what is true by mathematics, each by itself.
 
     These are tests of the code. They are no part of the ledger: near-certain claims in it would
     loosen the correction for all others.
@@ -290,59 +186,13 @@ def what_must_hold(
     Raises:
         BenchError: one asks for what its experiment does not have at every seed.
     """
-    measured = _measured("must_hold", claims, results)
-    p_values = {name: _two_sided(measured[name]) for name in claims}
     return [
-        LedgerEntry(
-            name, claim, tuple(measured[name]), p_values[name], p_values[name],
-            _verdict(measured[name]),
-        )
+        entry
         for name, claim in claims.items()
-    ]  # fmt: skip
+        for measured in [_measured(f"must_hold.{name}", claim, results[claim.experiment])]
+        for entry in judged({name: claim}, {name: {1.0: measured}}, HOLDS)
+    ]
 
 
-def _two_sided(checks: Sequence[Measured]) -> float:
-    """Return the p of a claim: all of its checks must hold, and any of them may contradict it."""
-    support = max(check.for_it for check in checks)
-    contradict = len(checks) * min(check.against_it for check in checks)
-    return min(1.0, 2 * min(support, contradict))
-
-
-def _verdict(checks: Sequence[Measured]) -> Verdict:
-    """Return what the intervals say."""
-    if all(check.holds for check in checks):
-        return Verdict.SUPPORTED
-    if any(check.fails for check in checks):
-        return Verdict.CONTRADICTED
-    return Verdict.INCONCLUSIVE
-
-
-def judged(
-    claims: Mapping[str, Claim],
-    measured: Mapping[str, Sequence[Measured]],
-    level: float,
-    correction: Callable[[Sequence[float]], list[float]] = statistics.false_discovery_adjusted,
-    reasons: Mapping[str, str] | None = None,
-) -> list[LedgerEntry]:
-    """Correct over all claims, and apply the rule; those with a reason have no verdict."""
-    if not claims:
-        return []
-    p_values = [_two_sided(measured[name]) for name in claims]
-    entries = []
-    for (name, claim), p, corrected in zip(
-        claims.items(), p_values, correction(p_values), strict=True
-    ):
-        checks, reason = tuple(measured[name]), (reasons or {}).get(name, "")
-        decided = corrected < level and not reason
-        verdict = _verdict(checks) if decided else Verdict.INCONCLUSIVE
-        entries.append(LedgerEntry(name, claim, checks, p, corrected, verdict, reason))
-    return entries
-
-
-def decided_by_holm(entries: Sequence[LedgerEntry], level: float) -> int:
-    """Count the claims that would have a verdict too if the chance of any false one were held."""
-    adjusted = statistics.holm_adjusted([entry.p for entry in entries])
-    return sum(
-        p < level and entry.verdict is not Verdict.INCONCLUSIVE
-        for p, entry in zip(adjusted, entries, strict=True)
-    )
+HOLDS = 0.05
+"""Level at which what must hold is judged."""

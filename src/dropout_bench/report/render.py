@@ -12,9 +12,10 @@ import jinja2
 from dropout_bench.analysis.claims import Claims, Published
 from dropout_bench.analysis.drawn import Dependence, compared, dependence, ended
 from dropout_bench.analysis.effects import accuracy_by_class, effects
-from dropout_bench.analysis.ledger import Verdict, ledger, what_must_hold
+from dropout_bench.analysis.ledger import ledger, what_must_hold
 from dropout_bench.analysis.overview import overview
 from dropout_bench.analysis.reproduction import Reproduction, reproductions
+from dropout_bench.analysis.rule import Verdict
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.analysis.statistics import LEVEL
 from dropout_bench.catalogue.optimisers import OPTIMISERS
@@ -70,11 +71,11 @@ def render(
     """
     results = [read_results(reports, name, experiment) for name, experiment in experiments.items()]
     by_name = {result.name: result for result in results}
-    entries = ledger(claims.claims, claims.level, by_name)
+    entries = ledger(claims.claims, claims.level, by_name, claims.smallest)
     sections = [_section(result, claims.published.get(result.name)) for result in results]
     colours = Colours(experiments.values())
     with whole_folder(reports / "figures") as folder, ProcessPoolExecutor() as pool:
-        simulated = pool.submit(powers, claims, entries)
+        simulated = pool.submit(powers, len(entries), claims.level)
         drawn = [
             pool.submit(draw, folder / file, kind.name, section.results, colours)
             for section in sections

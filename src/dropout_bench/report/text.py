@@ -10,7 +10,7 @@ from dropout_bench.analysis.axes import AXES
 from dropout_bench.analysis.claims import Check
 from dropout_bench.analysis.drawn import GAP, Compared, Course, Dependence, Ended
 from dropout_bench.analysis.effects import Effect
-from dropout_bench.analysis.ledger import Measured
+from dropout_bench.analysis.measured import Measured
 from dropout_bench.analysis.population import Factor
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.catalogue.datasets import DATASETS

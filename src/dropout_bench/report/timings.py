@@ -43,7 +43,7 @@ def report_timings(
             shutil.copy(times / f"{name}.csv", kept)
     markdown = layout(
         "timings.md.jinja",
-        timed=ledger(claims.about(results).timed, claims.level, results),
+        timed=ledger(claims.about(results).timed, claims.level, results, claims.smallest),
         sources=claims.sources,
         costs=costs(results.values()),
         timings={name: timings(it, claims.published.get(name)) for name, it in results.items()},

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.ledger import LedgerEntry, Verdict
+from dropout_bench.analysis.ledger import LedgerEntry
+from dropout_bench.analysis.rule import Verdict
 from dropout_bench.report.figures.style import BLUE, VERMILION, legend
 
 COLOURS = {
     Verdict.SUPPORTED: BLUE,
     Verdict.CONTRADICTED: VERMILION,
-    Verdict.INCONCLUSIVE: "#888888",
+    Verdict.SAME: "#009E73",
+    Verdict.OPEN: "#888888",
 }
 
 
