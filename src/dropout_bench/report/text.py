@@ -1,5 +1,6 @@
 """Values in the form that the report shows: text, and nothing but text."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from dropout_bench.analysis.drawn import GAP, Compared, Course, Dependence, Ende
 from dropout_bench.analysis.effects import Effect
 from dropout_bench.analysis.measured import Measured
 from dropout_bench.analysis.population import Factor
+from dropout_bench.analysis.rule import LOOKS
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.params.arms import Arm
@@ -204,43 +206,101 @@ def sentence(effect: Effect) -> str:
     return f"Between {label} and no dropout the {name} shows no clear difference: it is {by}"
 
 
-def effect(measured: Measured) -> str:
-    """Write what was measured for a check: a difference with its interval, in its unit."""
-    check, unit, scale, digits = measured.check, "", 1.0, 3
-    if check.often:
-        share, least, most = (f"{100 * value:.0f}" for value in measured.interval)
-        return f"at {share} % of draws ({least} to {most} %)"
-    if check.direction == "steadier":
-        ratio, least, most = (f"{math.exp(value):.2f}" for value in measured.interval)
-        return f"{ratio} times the spread ({least} to {most})"
+def unit_of(check: Check) -> tuple[float, int, str]:
+    """Return the factor to a check's unit, its decimals, and the unit, in words.
+
+    Logarithms keep theirs: :func:`effect` writes their means as ratios.
+    """
+    unit, scale, digits = "", 1.0, 3
     if isinstance(check.of, tuple) and not check.over:
         unit, digits = " (Kendall's τ)", 2
     elif quantity(check.metric).unit == "fraction":
         unit, scale, digits = " points", 100.0, 2
+    elif quantity(check.metric).unit == "nats":
+        unit = " nats"
     unit += f" per {AXES[check.over].per}" if check.over else ""
     if check.along:
         along = quantity(check.along)
         one = "point" if along.unit == "fraction" else along.unit or "unit"
         scale /= along.scale
         unit += f" per {one} of the {along.title} without dropout"
+    return scale, digits, unit
+
+
+def effect(measured: Measured) -> str:
+    """Write what was measured for a check: a difference with its interval, in its unit."""
+    check = measured.check
+    if check.often:
+        share, least, most = (f"{100 * value:.0f}" for value in measured.interval)
+        return f"at {share} % of draws ({least} to {most} %)"
+    if check.direction == "steadier":
+        ratio, least, most = (f"{math.exp(value):.2f}" for value in measured.interval)
+        return f"{ratio} times the spread ({least} to {most})"
+    scale, digits, unit = unit_of(check)
+    if (of := quantity(check.metric).unit).startswith("log "):
+        ratio, least, most = (f"{math.exp(value):.2f}" for value in measured.interval)
+        return f"{ratio} times the {of.removeprefix('log ')} ({least} to {most}){unit}"
     mean, low, high = (scale * value for value in measured.interval)
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
 
 
+def arm(label: str) -> str:
+    """Write an arm as sentences do: the standard network is no dropout."""
+    return "no dropout" if label == "standard" else label
+
+
 def told(check: Check) -> str:
-    """Write a check as a phrase: ``test/accuracy: dropout 0.5 higher than standard``."""
+    """Write a check as a phrase: ``test accuracy: dropout 0.5 higher than no dropout``."""
     place = f" at {check.at:g}" if check.at is not None else ""
     place += f", epoch {check.epoch}" if check.epoch else ""
-    what = f"{'gain in ' if check.gain else ''}{check.metric}{place}"
+    title = quantity(check.metric).title
+    what = f"{'gain in ' if check.gain else ''}{title}{place}"
     often = ", at most draws" if check.often else ""
     if check.along:
-        return f"{what}: {check.of}, {check.direction} with {check.along} of the network without"
+        along = quantity(check.along).title
+        return (
+            f"{what}: {arm(str(check.of))}, {check.direction} with {along} of the network without"
+        )
     if isinstance(check.of, tuple):
-        return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}{often}"
-    other = f"at {check.than_at:g}" if check.than_at is not None else 0
+        ends = f"from {arm(check.of[0])} to {arm(check.of[-1])}"
+        return f"{what}: {check.direction} {ends}{often}"
+    other = f"at {check.than_at:g}" if check.than_at is not None else "0"
     than = "to" if check.direction == "equal" else "than"
     of = other if check.than is None else check.than
-    return f"{what}: {check.of} {check.direction} {than} {of}{often}"
+    of = arm(of) if isinstance(of, str) else f"{of:g}"
+    return f"{what}: {arm(check.of)} {check.direction} {than} {of}{often}"
+
+
+def smallest(measured: Measured) -> str:
+    """Write the smallest difference of interest of a check, in the unit of its effect."""
+    check = measured.check
+    if math.isnan(measured.smallest) or check.margin:
+        return ""
+    if check.often:
+        return f"{100 * measured.smallest:.0f} % from a half"
+    of = quantity(check.metric).unit
+    if check.direction == "steadier" or of.startswith("log "):
+        return f"{math.exp(measured.smallest):.2f} times"
+    scale, digits, unit = unit_of(check)
+    return f"{scale * measured.smallest:.{digits}f}{unit}"
+
+
+def p(value: float) -> str:
+    """Write a p value; a small one by its order, never as 0."""
+    if value >= 0.001:
+        return f"{value:.3f}"
+    return "< 1e-9" if value < 1e-9 else f"{value:.0e}"
+
+
+def looks() -> str:
+    """List the draws at which claims are looked at."""
+    return _listed([f"{draws}" for draws in LOOKS])
+
+
+def yaml_of(check: Check) -> str:
+    """Write a check as a line of ``claims.yaml``."""
+    content = check.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+    return f"- {{ {', '.join(f'{key}: {json.dumps(value)}' for key, value in content.items())} }}"
 
 
 _FACTORS = {
