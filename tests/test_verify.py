@@ -28,7 +28,7 @@ def test_a_true_report_holds_and_nothing_is_written(clone: Path) -> None:
     before = contents(clone)
     said = json.loads(run(clone, "dropout-bench", "verify", "--json"))
     assert said["holds"]
-    assert len(said["findings"]) == 4
+    assert len(said["findings"]) == 5
     git(clone, "diff", "--exit-code")
     new = {name for name in contents(clone).keys() - before.keys() if ".dvc" not in name}
     assert not new
