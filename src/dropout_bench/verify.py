@@ -127,9 +127,9 @@ def as_registered(root: Path, params: Params) -> Iterator[Finding]:
         yield Finding(check, place, False, f"{name} is {is_so}, not {said}; {remedy}")
     if not wrong:
         states = Counter(each.state for each in true.values())
-        unknown = states[registration.State.UNKNOWN] == len(claims)
         counted = ", ".join(f"{states[state]} {state}" for state in states)
         missing = "not compared: all of Git's history is needed, and it is not here"
+        unknown = registration.State.UNKNOWN in states
         yield Finding(check, place, True, missing if unknown else counted)
 
 

@@ -405,6 +405,7 @@ def write(
         }
         for name, each in registrations.items()
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
