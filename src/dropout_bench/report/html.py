@@ -94,7 +94,7 @@ def _headings(tokens: Sequence[Token]) -> list[Heading]:
 
 
 def _mark_verdicts(tokens: Sequence[Token]) -> None:
-    """Name verdicts in ``data-verdict``: those of tables first, which say what verdicts there are."""
+    """Name verdicts in ``data-verdict``; tables say which words are verdicts, lists use them."""
     verdicts = set()
     columns: list[str] = []
     column = 0

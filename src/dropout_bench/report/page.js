@@ -208,13 +208,16 @@ function dress(box) {
     const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
     for (const cell of all("td", table.tBodies[0])) cell.dataset.label = names[cell.cellIndex];
   }
-  if (table.tBodies[0]?.rows.length > 1) sortable(table);
-  if (hasVerdicts || table.tBodies[0]?.rows.length > LONG) searchable(box, table);
-  new ResizeObserver(() => {
+  const rows = table.tBodies[0]?.rows.length ?? 0;
+  const isList = all("th[scope=col]", table.tHead).length < 2; // names and what they are: no columns
+  if (rows > 1 && !isList) sortable(table);
+  if (hasVerdicts || (rows > LONG && !isList)) searchable(box, table);
+  const fit = () => {
     const fits = table.offsetWidth <= box.offsetWidth;
     box.classList.toggle("fits", fits);
     box.tabIndex = fits ? -1 : 0; // a stop of the keyboard only where there is something to scroll
-  }).observe(box);
+  };
+  new ResizeObserver(() => requestAnimationFrame(fit)).observe(box); // later: it changes the size
 }
 
 function searchByKey(event) {
