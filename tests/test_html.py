@@ -323,7 +323,7 @@ def test_a_browser_finds_the_page_at_work(folder: Path, tmp_path: Path) -> None:
         browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000",
         f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", f"{file.as_uri()}#deep",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     told = {each["title"]: each["value"] for each in Tree(done.stdout).root.all("data")}
     written = list(range(16))
     by_effect = sorted(written, key=lambda n: (-1) ** n * n)

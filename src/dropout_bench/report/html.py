@@ -136,16 +136,17 @@ def _framed_pictures(tokens: list[Token]) -> list[Token]:
         children = framed[-2].children or []
         if [child.type for child in children] == ["image"]:
             framed[-3].tag = framed[-1].tag = "figure"
-        elif len(framed) > 3 and framed[-4].tag == "figure" and _is_italic(children):
+        follows = [each.tag for each in framed[-6:-3]] == ["figure", "", "figure"]
+        if follows and _is_italic(children):
             framed[-3].tag = framed[-1].tag = "figcaption"
-            framed[-2].children = children[1:-1]
+            framed[-2].children = [child for child in children if child.level or not child.nesting]
             framed.append(framed.pop(-4))
     return framed
 
 
 def _is_italic(children: Sequence[Token]) -> bool:
-    outer = [child.type for child in children if child.level == 0 and child.nesting]
-    return outer == ["em_open", "em_close"] and children[-1].type == "em_close"
+    outer = [child for child in children if child.level == 0 and (child.nesting or child.content)]
+    return [child.type for child in outer] == ["em_open", "em_close"]
 
 
 def _framed_tables(tokens: Sequence[Token]) -> Iterator[Token]:
