@@ -47,7 +47,7 @@ MARKDOWN = f"""# On *this* & `that`
 
 ## Once & again
 
-<details><summary>Deep things</summary>
+<details id="fold"><summary>Deep <strong>things</strong> <strong>open</strong></summary>
 
 | set-up | |
 |---|---|
@@ -218,6 +218,7 @@ def test_verdicts_are_badges_where_they_are_verdicts(root: Element) -> None:
     ledger, setup = root.all("table")
     assert badges(ledger) == [VERDICTS[number % 4] for number in range(16)]
     assert badges(setup) == [""], "not a column of verdicts"
+    assert badges(*root.all("summary")) == ["", "open"]
     assert badges(*root.all("li")) == ["supported", "no relevant difference", ""]
     assert not any(badges(*root.all("p")[:1]))
 

@@ -7,6 +7,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ def page(markdown: str, folder: Path) -> str:
     PNG pictures of ``folder`` become part of the page; links to other files of the project, which
     would lead nowhere, become plain text. Headings get the anchors that GitHub gives them. Cells
     of a column ``verdict`` begin with their verdict in bold: it becomes a badge there, and
-    wherever an item of a list begins with it.
+    wherever an item of a list begins with it or the summary of a fold ends with it.
 
     Raises:
         OSError: a picture cannot be read.
@@ -112,6 +113,11 @@ def _mark_verdicts(tokens: Sequence[Token]) -> None:
     for place, token in enumerate(tokens):
         if token.type == "list_item_open" and tokens[place + 2].type == "inline":
             _mark_first(tokens[place + 2], verdicts - {""})
+        elif token.type == "html_block":
+            for verdict in sorted(verdicts - {""}):
+                end = f">{escape(verdict)}</strong></summary>"
+                badge = f'<strong data-verdict="{escape(verdict)}"{end}'
+                token.content = token.content.replace(f"<strong{end}", badge)
 
 
 def _mark_first(inline: Token, among: set[str] | None = None) -> str:
