@@ -14,6 +14,7 @@ from PIL import Image
 
 from dropout_bench.catalogue.source import PACKAGE
 from dropout_bench.report.html import anchor, page
+from dropout_bench.stages import LAYOUT
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 VERDICTS = ["supported", "contradicted", "no relevant difference", "open"]
@@ -231,6 +232,11 @@ def test_a_report_without_a_ledger_is_a_page(tmp_path: Path) -> None:
 def test_style_and_script_stand_in_the_page_as_they_are(text: str) -> None:
     for name in ("page.css", "page.js"):
         assert (PACKAGE / "report" / name).read_text() in text, "taken for a template"
+
+
+def test_what_lays_the_report_out_is_part_of_its_stage() -> None:
+    files = [file for file in (PACKAGE / "report").iterdir() if file.is_file()]
+    assert {file.suffix for file in files} == {".py", *LAYOUT}
 
 
 def test_every_verdict_has_a_colour_and_a_sign(root: Element) -> None:
