@@ -18,8 +18,8 @@ class Generality:
 
     Attributes:
         holds: P(A > B), the share of settings on the claim's side of its bound, with its interval.
-        one_more: where one more setting would lie, in the unit of the check's values; for ``often``,
-            whose values are 1, 0 and ½, it says nothing.
+        one_more: where one more setting would lie, in the unit of the check's values; it says
+            nothing for ``often``, whose values are 1, 0 and ½.
         factors: what was asked about, the smallest p first.
     """
 
