@@ -22,7 +22,9 @@ from dropout_bench.analysis.drawn import (
     main_arm,
     reference,
 )
-from dropout_bench.analysis.ledger import Verdict, judged, of_difference
+from dropout_bench.analysis.ledger import judged
+from dropout_bench.analysis.measured import of_difference
+from dropout_bench.analysis.rule import Verdict
 from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CALIBRATION
@@ -421,7 +423,7 @@ def test_a_long_ledger_stands_in_two_columns(count: int, columns: int) -> None:
     claim = Claim(source="s", says="so", experiment="e", checks=(check,))
     names = [f"claim-{place:02}" for place in range(count)]
     measured = {
-        name: (of_difference(check, np.linspace(-1.0, 1.0 + place, 12)),)
+        name: {1.0: (of_difference(check, np.linspace(-1.0, 1.0 + place, 12)),)}
         for place, name in enumerate(names)
     }
     entries = judged(dict.fromkeys(names, claim), measured, 0.05)
