@@ -16,7 +16,7 @@ from dropout_bench.tables.read import Results
 
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw the accuracy over the share of units of the first hidden layer that are silenced."""
-    figure, axes = panels(1, 3.2)
+    figure, axes = panels(1, 2.9)
     for cell, look in colours.lines(results.experiment.cells()):
         over_places(axes[0], results, cell, "ablation/group", look, 100)
     axes[0].set(

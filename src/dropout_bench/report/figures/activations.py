@@ -20,7 +20,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     The rows of the right panel are the key to the lines of the left one.
     """
     cells = results.experiment.cells()
-    figure, axes = panels(2, 3, width_ratios=[1.5, 1])
+    figure, axes = panels(2, 2.7, width_ratios=[1.5, 1])
     for place, (cell, look) in enumerate(colours.lines(cells)):
         over_places(axes[0], results, cell, "activations/histogram", look, 100, markevery=(2, 4))
         zeros = percent(results.figures(cell, "activations/zeros", at=1))

@@ -15,7 +15,7 @@ from dropout_bench.tables.read import Results
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw each arm's gain in test accuracy and loss: a dot a draw, the mean with its interval."""
     rows = by_gain(results)
-    figure, axes = panels(2, 1.3 + 0.25 * len(rows), sharey=True, width_ratios=[1.25, 1])
+    figure, axes = panels(2, 0.95 + 0.25 * len(rows), sharey=True, width_ratios=[1.25, 1])
     gains = ([row.accuracy for row in rows], [row.loss for row in rows])
     told = ([row.in_accuracy for row in rows], [row.in_loss for row in rows])
     for panel, values, populations in zip(axes, gains, told, strict=True):
@@ -37,7 +37,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     than = "the one named" if several else rows[0].than.label
     axes[0].set(xlabel=f"gain in test accuracy\nover {than} (points)")
     axes[1].set(xlabel=f"lower test loss\nthan {than} (nats)")
-    asked = "Is it better" if len(rows) == 1 else "Which of these are better"
+    asked = f"Is {rows[0].cell.label} better" if len(rows) == 1 else "Which of these are better"
     other = "than the same without" if several else f"than {than}"
     title(figure, f"{asked} {other}?", text.arms_title(rows))
     return figure

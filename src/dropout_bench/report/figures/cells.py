@@ -14,7 +14,7 @@ MANY = 6
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw the test accuracy of every cell, and its distance from the one without dropout."""
     cells = results.experiment.cells()
-    figure, axes = panels(2, 1 + 0.2 * len(cells), sharey=True)
+    figure, axes = panels(2, 0.7 + 0.2 * len(cells), sharey=True)
     for place, cell in enumerate(cells):
         drawn = (percent(results.figures(cell, "test/accuracy")), gain(results, cell))
         for panel, interval in zip(axes, drawn, strict=True):

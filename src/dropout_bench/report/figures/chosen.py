@@ -15,7 +15,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     names_of = [cell.label.partition(",")[0] for cell in results.experiment.cells()]
     arms = list(dict.fromkeys(names_of))  # an arm's points along an axis stand together
     those = sorted(choices(results), key=lambda it: arms.index(it.cell.label.partition(",")[0]))
-    figure, (panel,) = panels(1, 0.5 + 0.22 * len(those))
+    figure, (panel,) = panels(1, 0.15 + 0.22 * len(those))
     shades = mpl.colormaps["Blues"]
     most = max(len(choice.draws) for choice in those)
     for row, choice in enumerate(those):

@@ -19,7 +19,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     few = len(labels) <= FEW
     columns = min(len(cells), 5 if few else 2)
     rows = -(-len(cells) // columns)
-    size = (WIDTH, rows * (WIDTH / columns + 0.2) + (1.1 if few else 0.6))
+    size = (WIDTH, rows * (WIDTH / columns - 0.1) + (0.8 if few else 0.2))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     shares = {}
@@ -46,8 +46,8 @@ def draw(results: Results, colours: Colours) -> Figure:
         panel.set_title(cell.label)
     for panel in grid.flat[len(cells) :]:
         panel.remove()
-    grid[-1, 0].set(xlabel="taken for")
-    grid[0, 0].set(ylabel="is")
+    figure.supxlabel("taken for", fontsize=SIZE)
+    figure.supylabel("is", fontsize=SIZE)
     title(figure, "Which classes are taken for which?")
     return figure
 

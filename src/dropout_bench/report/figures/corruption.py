@@ -23,7 +23,7 @@ CORRUPTIONS = {
 
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw the accuracy on corrupted test images over the strength of the corruption."""
-    figure, axes = panels(len(CORRUPTIONS), 3, sharey=True)
+    figure, axes = panels(len(CORRUPTIONS), 2.7, sharey=True)
     for panel, (kind, name) in zip(axes, CORRUPTIONS.items(), strict=True):
         for cell, look in colours.lines(results.experiment.cells()):
             over_places(panel, results, cell, f"corruption/{kind}", look, 100)

@@ -28,7 +28,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     single = len(groups) == 1
     columns = min(COLUMNS, len(groups))
     bands = -(-len(groups) // columns)
-    size = (WIDTH, 3 if single else 0.6 + 2.9 * bands)
+    size = (WIDTH, 2.7 if single else 0.4 + 3 * bands)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(*((1, 2) if single else (2 * bands, columns)), squeeze=False)
     for row, metric in enumerate(AXES):
@@ -47,7 +47,7 @@ def draw(results: Results, colours: Colours) -> Figure:
                 panel.set(ylabel="loss (nats)" if metric == "loss" else AXES[metric])
             if row or single:
                 panel.set(xlabel="epoch")
-            if not row or single:
+            if not row:
                 panel.set_title(groups[place][-1].label)
     samples = [Line2D([], [], color="black", ls=STYLES[split]) for split in splits]
     names = [SPLIT_NAMES[split] for split in splits]

@@ -18,12 +18,12 @@ def draw(results: Results, colours: Colours) -> Figure:
     names = results.experiment.source.classes
     width = results.experiment.source.shape[1]
     gap = width // 3
-    figure = Figure(figsize=(WIDTH, 0.4 + 1.42 * len(cells)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.42 * len(cells)), layout="constrained")
     axes = figure.subplots(len(cells), 2, squeeze=False)
     for row, cell in zip(axes, cells, strict=True):
         for panel, kind in zip(row, kinds, strict=True):
             those = pictures(results, cell, kind)[:SHOWN]
-            panel.imshow(side_by_side(results, those, gap), cmap="gray_r")
+            panel.imshow(side_by_side(results, those, gap), cmap="gray_r", interpolation="nearest")
             panel.set_axis_off()
             panel.set_title(f"{cell.label}: {kind}", pad=40)
             for place, picture in enumerate(those):

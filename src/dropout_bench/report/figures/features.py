@@ -39,7 +39,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     columns = 12
     of_cells = [pictures(results, cell, "feature") for cell in cells]
     rows = -(-max(map(len, of_cells)) // columns)
-    size = (WIDTH, 0.4 + (0.6 * rows + 0.3) * len(cells))
+    size = (WIDTH, (0.6 * rows + 0.3) * len(cells))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(cells), 1, squeeze=False)[:, 0]
     for panel, cell, drawn in zip(axes, cells, of_cells, strict=True):

@@ -22,7 +22,7 @@ def draw(results: Results, colours: style.Colours) -> Figure:
         found.setdefault(line, []).append(cell)
     by_first = {cells[0]: cells for cells in found.values()}
     drawn = bool(experiment.draw.names)
-    figure, axes = style.panels(2, 3)
+    figure, axes = style.panels(2, 2.8)
     lines_of_gain = 0
     for first, look in colours.lines(by_first):
         cells = by_first[first]
@@ -48,6 +48,7 @@ def draw(results: Results, colours: style.Colours) -> Figure:
             panel.set_xticks(experiment.resolved_train_sizes)
             panel.xaxis.set_major_formatter("{x:,.0f}")
             panel.minorticks_off()
+            panel.tick_params(axis="x", rotation=30)
             panel.set(xlabel="training images")
         else:
             names = [

@@ -13,7 +13,7 @@ def draw(results: Results, colours: style.Colours) -> Figure:
     """Draw each hidden layer's gradient, relative to its weights; a panel for each network."""
     networks = results.experiment.hidden or ((),)  # drawn ones share a panel
     of_depth = [f"{len(widths)} hidden layers" if widths else "" for widths in networks]
-    figure, axes = style.panels(len(networks), 3, sharey=True)
+    figure, axes = style.panels(len(networks), 2.6, sharey=True)
     for panel, widths, depth in zip(axes, networks, of_depth, strict=True):
         cells = [cell for cell in results.experiment.cells() if cell.hidden == widths]
         for cell, look in colours.lines(cells):

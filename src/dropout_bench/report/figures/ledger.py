@@ -43,7 +43,7 @@ def draw(entries: Sequence[LedgerEntry]) -> Figure:
     )
     columns = 1 if len(order) <= COLUMN else 2
     length = -(-len(order) // columns)
-    figure = Figure(figsize=(WIDTH, 1.2 + 0.16 * max(3, length)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.16 * max(3, length)), layout="constrained")
     panels = figure.subplots(1, columns, squeeze=False, sharex=True)[0]
     for number, panel in enumerate(panels):
         here = order[number * length : (number + 1) * length]
@@ -58,7 +58,8 @@ def draw(entries: Sequence[LedgerEntry]) -> Figure:
         names = [entry.name.replace("-", " ") for entry in here]
         panel.set_yticks(range(len(here)), names, fontsize=SIZE - 1)
         panel.set_ylim(length - 0.4, -0.6)
-        panel.set(xlabel="distance from the claim's bound\n(standard deviations over draws)")
+    distance = "distance from the claim's bound (standard deviations over draws)"
+    figure.supxlabel(distance, fontsize=SIZE)
     legend(figure, 4, *panels)
     title(
         figure, "Which claims hold?", "Right of the line the claim holds, left of it its opposite."

@@ -21,7 +21,7 @@ from dropout_bench.tables.read import Results
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw the gain in validation accuracy over the optimiser's steps: mean and interval."""
     those = courses(results)
-    figure, (panel,) = panels(1, 3.4)
+    figure, (panel,) = panels(1, 2.9)
     cells = {cell.label: cell for cell in results.experiment.cells()}
     for place, course in enumerate(those):
         of_arm = cells.get(course.name)

@@ -21,7 +21,7 @@ from dropout_bench.tables.read import Results
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw test error and loss of the average over k masks, with weight scaling as a line."""
     cells = [cell for cell in results.experiment.cells() if drops(cell.arm)]
-    figure, axes = panels(2, 3)
+    figure, axes = panels(2, 2.7)
     for panel, metric in zip(axes, ("accuracy", "loss"), strict=True):
         sign, shift = (-100, 100) if metric == "accuracy" else (1, 0)
         for cell, look in colours.lines(cells):

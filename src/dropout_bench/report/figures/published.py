@@ -15,7 +15,7 @@ def draw(reproduced: Sequence[Reproduction], colours: Colours) -> Figure:
     metrics = list(dict.fromkeys(each.metric for each in reproduced))
     rows = [[each for each in reproduced if each.metric == metric] for metric in metrics]
     counts = [len(here) for here in rows]
-    size = (WIDTH, 0.8 + 0.5 * len(metrics) + 0.17 * sum(counts))
+    size = (WIDTH, 0.4 + 0.5 * len(metrics) + 0.17 * sum(counts))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(metrics), 1, squeeze=False, height_ratios=counts)[:, 0]
     for panel, metric, here in zip(axes, metrics, rows, strict=True):

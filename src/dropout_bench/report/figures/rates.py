@@ -39,7 +39,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     be that of the settings, and only means are drawn of it.
     """
     drawn = bool(results.experiment.draw.names)
-    figure = Figure(figsize=(style.WIDTH, 3.8 if drawn else 3), layout="constrained")
+    figure = Figure(figsize=(style.WIDTH, 3.4 if drawn else 2.6), layout="constrained")
     before, (of_error, of_gap) = _panels(figure, drawn)
     found = lines(results)
     several = [len({*each}) > 1 for each in zip(*found, strict=True)]
@@ -65,7 +65,7 @@ def draw(results: Results, colours: Colours) -> Figure:
         # Equal steps to two points, then logarithmic: a rate that ruins a network is seen beside.
         low, high = panel.get_ylim()
         panel.set_yscale("symlog", linthresh=2, linscale=1.2)
-        panel.set_yticks([at for at in (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5) if low < at < high])
+        panel.set_yticks([at for at in (-50, -20, -5, -2, -1, 0, 1, 2, 5) if low < at < high])
         panel.set_ylim(low, high)
         panel.yaxis.set_major_formatter("{x:g}")
         panel.set(ylabel="gain in test accuracy (points)", xlabel="dropout rate")

@@ -18,7 +18,7 @@ from dropout_bench.tables.read import Results
 
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw accuracy over confidence, and how the confidences are spread."""
-    figure, axes = panels(2, 3)
+    figure, axes = panels(2, 2.7)
     axes[0].plot([0, 100], [0, 100], color="black", lw=0.8, ls="--")
     for cell, look in colours.lines(results.experiment.cells()):
         confidence, accuracy, share = (

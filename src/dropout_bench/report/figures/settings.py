@@ -1,12 +1,14 @@
 """What a gain depends on: over everything that was drawn."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropout_bench.analysis.drawn import GAP, Dependence, dependence, drops, own_options
-from dropout_bench.analysis.statistics import mean_interval
+from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.quantities.quantity import Values
 from dropout_bench.report import text
 from dropout_bench.report.figures.kind import Kind
@@ -15,7 +17,7 @@ from dropout_bench.tables.read import Results
 
 COLUMNS = 3
 FEW = 4
-"""Numbers with no more values than these are levels."""
+"""Numbers with no more values than these are levels; means of fewer draws have no interval."""
 
 
 def draw(results: Results, colours: Colours) -> Figure:
@@ -25,7 +27,7 @@ def draw(results: Results, colours: Colours) -> Figure:
         raise ValueError(f"{results.name} draws no settings")
     names = [str(name) for name in found.settings]
     rows = -(-len(names) // COLUMNS)
-    figure = Figure(figsize=(WIDTH, 0.5 + 1.7 * rows), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.55 * rows), layout="constrained")
     grid = figure.add_gridspec(rows, COLUMNS)
     first: Axes | None = None
     for place, name in enumerate(names):
@@ -37,7 +39,7 @@ def draw(results: Results, colours: Colours) -> Figure:
         panel.tick_params(labelleft=column == 0)
         if column == 0:
             panel.set(ylabel="gain (points)")
-    if first:  # intervals of two or three draws would press all else flat
+    if first:  # by the dots: intervals of a few draws would press all else flat
         low, high = min(0, *found.pair.accuracy), max(0, *found.pair.accuracy)
         first.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     of, than = found.pair.cell.label, found.pair.than.label
@@ -67,7 +69,12 @@ def _panel(panel: Axes, found: Dependence, name: str, colours: Colours) -> None:
     for place, those in enumerate(by_level):
         beside = place + np.linspace(-0.18, 0.18, len(those))
         panel.plot(beside, those, "o", color=colour, ms=3, alpha=0.5, mew=0)
-    intervals = [mean_interval(those) for those in by_level]
+    intervals = [
+        mean_interval(those)
+        if len(those) >= FEW
+        else Interval(float(np.mean(those)), math.nan, math.nan)
+        for those in by_level
+    ]
     with_bars(panel, range(len(levels)), intervals, color="black", marker="D", ls="none")
     names = [text.level(level) for level in levels]
     panel.set_xticks(range(len(levels)), names)
@@ -115,8 +122,9 @@ KIND = Kind(
     draw,
     applies,
     "A dot is a draw: a setting and a seed. Diamonds are means over the draws of a level, bars the "
-    f"{INTERVAL}, which may leave the panel; lines are least squares. A star marks what the "
-    "gain goes with (permutation test, adjusted by Holm over all panels, p below 0.05). The gap is "
-    "taken on validation images: on test images it would share the noise of the gain.",
+    f"{INTERVAL}, where there are four draws or more; they may leave the panel. Lines are least "
+    "squares. A star marks what the gain goes with (permutation test, adjusted by Holm over all "
+    "panels, p below 0.05). The gap is taken on validation images: on test images it would share "
+    "the noise of the gain.",
     place=12,
 )

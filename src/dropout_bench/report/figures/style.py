@@ -100,8 +100,9 @@ def panels(columns: int, height: float, **more: Any) -> tuple[Figure, list[Axes]
 
 
 def title(figure: Figure, question: str, finding: str = "") -> None:
-    """Write above a figure the question that it answers, and below it what is found."""
-    lines = [line for told in finding.splitlines() for line in textwrap.wrap(told, 100)]
+    """Write above a figure, which grows by it, the question it answers and what is found."""
+    lines = [line for told in finding.splitlines() for line in textwrap.wrap(told, 110)]
+    figure.set_figheight(figure.get_figheight() + 0.3 + 0.2 * len(lines))
     # The title holds the lines of the finding free, which has another size and weight.
     asked = figure.suptitle(
         "\n".join([question, *" " * len(lines)]), x=0.005, ha="left", fontsize=SIZE + 2,
@@ -125,12 +126,16 @@ def name_lines(figure: Figure, *those: Axes) -> None:
     figure.draw_without_rendering()  # where lines end is known once panels have their places
     for panel, (handles, labels) in zip(those, by_panel, strict=True):
         lines = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in handles]
-        ends = [(line.get_xdata()[-1], line.get_ydata()[-1]) for line in lines]
+        ends = {
+            label: (line.get_xydata()[-1], line.get_color())
+            for label, line in zip(labels, lines, strict=True)
+            if len(line.get_xydata())
+        }
         to_panel = panel.transData - panel.transAxes
-        heights = [float(to_panel.transform(end)[1]) for end in ends]
+        heights = [float(to_panel.transform(end)[1]) for end, _ in ends.values()]
         gap = 1.25 * SIZE / 72 * figure.dpi / panel.get_window_extent().height
-        for line, label, end, at in zip(lines, labels, ends, apart(heights, gap), strict=True):
-            leader = {"arrowstyle": "-", "color": line.get_color(), "shrinkA": 0, "shrinkB": 3}
+        for (label, (end, colour)), at in zip(ends.items(), apart(heights, gap), strict=True):
+            leader = {"arrowstyle": "-", "color": colour, "shrinkA": 0, "shrinkB": 3}
             panel.annotate(
                 label, end, (1.05, at), textcoords="axes fraction", va="center", fontsize=SIZE,
                 arrowprops=leader, annotation_clip=False,
