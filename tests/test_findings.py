@@ -105,7 +105,7 @@ def test_the_picture_shows_the_means_that_are_told(tmp_path: Path) -> None:
     assert found
     figure = headline.draw(found, Colours([rates.experiment]))
     titles = [panel.get_title() for panel in figure.axes]
-    assert [title.partition(" (")[0] for title in titles] == [
+    assert titles == [
         "At which rate?", "With how many images?", "Where it overfits without?",
     ]  # fmt: skip
     at_rate, by_images, _ = figure.axes

@@ -14,7 +14,7 @@ def draw(found: Findings, colours: Colours) -> Figure:
     """Draw what dropout gains in test accuracy: over the rate, the images, and the gap without."""
     of_gap = found.dependence if found.dependence and GAP in found.dependence.settings else None
     count = 1 + bool(found.by_images) + bool(of_gap)
-    figure, axes = style.panels(count, 3.4 * count, 3.2, sharey=True)
+    figure, axes = style.panels(count, 2.6, sharey=True)
     panels = iter(axes)
     panel = next(panels)
     rates = [row.cell.dropout[0] for row in found.by_rate]
@@ -37,6 +37,7 @@ def draw(found: Findings, colours: Colours) -> Figure:
         panel.set_yticks([at for at in (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5) if low < at < high])
         panel.yaxis.set_major_formatter("{x:g}")
         panel.minorticks_off()
+    style.title(figure, "What does dropout gain?")
     return figure
 
 
@@ -61,6 +62,6 @@ def _gap(panel: Axes, found: Dependence, colours: Colours) -> None:
     ends = np.array([gap.min(), gap.max()])
     panel.plot(ends, start + slope * ends, color="black", lw=1.2)
     panel.set(
-        xlabel="training − validation accuracy without (points)",
-        title=f"Where it overfits without? ({pair.cell.label})",
+        xlabel="training − validation accuracy (points)",
+        title="Where it overfits without?",
     )
