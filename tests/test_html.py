@@ -291,6 +291,7 @@ addEventListener("load", () => {
     return rows().map((row) => row.cells[0].textContent.replace("Claim ", "")).join(" ");
   };
   told("fold", document.querySelector("details").open);
+  told("frame", ledger.classList.contains("fits"));
   told("effects", order(2));
   told("sort", ledger.querySelectorAll("th")[2].ariaSort);
   told("seeds", order(3));
@@ -337,6 +338,7 @@ def test_a_browser_finds_the_page_at_work(folder: Path, tmp_path: Path) -> None:
     by_seeds = [n for n in written if n != 4] + [4]
     assert told == {
         "fold": "true",
+        "frame": "true",
         "effects": " ".join(map(str, by_effect)),
         "sort": "ascending",
         "seeds": " ".join(map(str, by_seeds)),

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import jinja2
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("dropout_bench.report", "."),
@@ -59,7 +58,7 @@ def page(markdown: str, folder: Path) -> str:
     return _TEMPLATES.get_template("page.html.jinja").render(
         title=next((heading.text for heading in headings if heading.level == 1), ""),
         contents=[heading for heading in headings if heading.level in (2, 3)],
-        body=Markup(reader.renderer.render(tokens, reader.options, {})),  # noqa: S704 (our own)
+        body=reader.renderer.render(tokens, reader.options, {}),
     )
 
 

@@ -217,6 +217,7 @@ function dress(box) {
     box.classList.toggle("fits", fits);
     box.tabIndex = fits ? -1 : 0; // a stop of the keyboard only where there is something to scroll
   };
+  fit(); // before a link is followed: what scrolls by itself would forget where it was
   new ResizeObserver(() => requestAnimationFrame(fit)).observe(box); // later: it changes the size
 }
 
