@@ -47,14 +47,14 @@ class Findings:
 
 def findings(those: Sequence[Results]) -> Findings | None:
     """Find what there is to say; None where no experiment compares rates over drawn settings."""
-    rows = {each.name: _rates(each) for each in those if each.experiment.draw.names}
-    first = max(those, key=lambda each: len(rows.get(each.name, ())), default=None)
-    if first is None or len(rows.get(first.name, ())) < LEAST_RATES:
+    drawn = [(each, _rates(each)) for each in those if each.experiment.draw.names]
+    first, rates = max(drawn, key=lambda one: len(one[1]), default=(None, ()))
+    if first is None or len(rates) < LEAST_RATES:
         return None
     sizes = next((each for each in those if len(each.experiment.train_size) > 1), None)
     return Findings(
         first,
-        rows[first.name],
+        rates,
         dependence(first),
         _sizes(sizes) if sizes else (),
         sizes,

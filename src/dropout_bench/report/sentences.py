@@ -118,12 +118,11 @@ def wanted(entry: LedgerEntry) -> str:
         return ""
     if entry.reason:
         return entry.reason
-    if math.isnan(entry.needed):
-        return "no smallest difference of interest is stated for it"
+    if math.isinf(entry.needed):
+        return "no number of draws would tell the difference that is seen from its bound"
     draws = math.ceil(entry.needed)
-    looks = [look for look in LOOKS if look >= draws]
-    reach = "" if looks else ", more than any look has"
-    return f"to tell the smallest difference of interest takes about {draws:,} draws{reach}"
+    reach = ", more than any look has" if draws > max(LOOKS) else ""
+    return f"about {draws:,} draws would decide it{reach}"
 
 
 def depends_on(seen: Generality | None) -> str:

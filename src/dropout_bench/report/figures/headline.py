@@ -58,9 +58,10 @@ def _images(panel: Axes, found: Findings, colours: Colours) -> None:
 def _gap(panel: Axes, found: Dependence, colours: Colours) -> None:
     pair, gap = found.pair, found.settings[GAP].to_numpy(dtype=float)
     panel.plot(gap, pair.accuracy, "o", color=colours(pair.cell), ms=3.5, alpha=0.7, mew=0)
-    slope, start = np.polyfit(gap, pair.accuracy, 1)
-    ends = np.array([gap.min(), gap.max()])
-    panel.plot(ends, start + slope * ends, color="black", lw=1.2)
+    if np.ptp(gap) > 0:
+        slope, start = np.polyfit(gap, pair.accuracy, 1)
+        ends = np.array([gap.min(), gap.max()])
+        panel.plot(ends, start + slope * ends, color="black", lw=1.2)
     panel.set(
         xlabel="training − validation accuracy (points)",
         title="Where it overfits without?",
