@@ -174,6 +174,8 @@ def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
         again = Path(temporary) / "reports"
         try:
             shutil.copytree(reports / "results", again / "results")
+            if (reports / registration.REGISTERED.name).exists():
+                shutil.copy(reports / registration.REGISTERED.name, again)
             claims = load_claims(root / "claims.yaml", params.all_experiments)
             render(suite.experiments, claims.about(suite.experiments), again)
         except (OSError, BenchError) as error:

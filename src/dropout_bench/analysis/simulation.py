@@ -164,4 +164,4 @@ def powers(claims: int, level: float) -> list[tuple[Simulated, Simulated]]:
     def of(effect: float, shape: str) -> Simulated:
         return simulate(effect, claims, POWER_LEDGERS, shape, level)
 
-    return [(of(effect, "normal"), of(effect, MIXED)) for effect in EFFECTS]
+    return [(of(effect, "normal"), of(effect, MIXED)) for effect in EFFECTS if claims]

@@ -8,6 +8,7 @@ from dropout_bench.analysis.findings import Findings
 from dropout_bench.analysis.generality import Generality
 from dropout_bench.analysis.ledger import LedgerEntry
 from dropout_bench.analysis.measured import Measured
+from dropout_bench.analysis.registration import Registration
 from dropout_bench.analysis.rule import LOOKS, Verdict
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.params.experiment import Experiment
@@ -123,6 +124,12 @@ def wanted(entry: LedgerEntry) -> str:
     draws = math.ceil(entry.needed)
     reach = ", more than any look has" if draws > max(LOOKS) else ""
     return f"about {draws:,} draws would decide it{reach}"
+
+
+def registered(seen: Registration) -> str:
+    """Say whether a claim was in Git before its runs, and since which commit."""
+    since = f" ({seen.form.name[:7]}, {seen.form.date})" if seen.form else ""
+    return f"{seen.state}{since}"
 
 
 def depends_on(seen: Generality | None) -> str:
