@@ -209,7 +209,7 @@ def told(plan: Plan, cores: int) -> Iterator[str]:
             f"{_cost(each.trainings, each.seconds, cores)}"
         )
         for found in each.entries:
-            more = f", more than the {each.draws} of this look" * (found.needed > each.draws)
+            more = f", more than {each.draws}" if found.needed > each.draws else ""
             yield f"  {found.name}: {needs(found)}{more}"
     for name, why in plan.others.items():
         yield f"not deepened: {name}: {why}"

@@ -247,14 +247,18 @@ def _verdict(case: _Case, level: float) -> Iterator[str]:
     if entry.reason:
         yield f"    no verdict: {entry.reason}"
     elif entry.verdict is Verdict.OPEN:
-        yield f"    {needs(entry)}"
+        power = "" if math.isnan(entry.needed) else ", with a power of 80 %"
+        yield f"    {needs(entry)}{power}"
 
 
 def needs(entry: LedgerEntry) -> str:
-    """Say how many draws it would take to tell the smallest difference of interest."""
+    """Say how many draws would tell the smallest difference of interest, or an open claim's margin.
+
+    That is with a power of 80 %; see :func:`dropout_bench.analysis.rule.draws_asked`.
+    """
     if math.isnan(entry.needed):
-        return "how many draws it takes is not known: no smallest difference of interest is stated"
-    return f"about {math.ceil(entry.needed):,} draws would tell the smallest difference of interest"
+        return "how many draws would do is not known: no smallest difference of interest is stated"
+    return f"about {math.ceil(entry.needed):,} draws would do"
 
 
 def _generality(case: _Case) -> Iterator[str]:
