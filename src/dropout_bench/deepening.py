@@ -97,7 +97,7 @@ def plan(
             looks[name] = draws
     chosen = _chosen(root, params, {name: opened[name] for name in looks}, looks, most)
     for name in looks.keys() - {each.name for each in chosen}:
-        others[name] = "with it, it would cost more than the most"
+        others[name] = "it does not fit into --most"
     return Plan(tuple(chosen), others)
 
 
