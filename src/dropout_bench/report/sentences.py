@@ -10,7 +10,6 @@ from dropout_bench.analysis.ledger import LedgerEntry
 from dropout_bench.analysis.measured import Measured
 from dropout_bench.analysis.registration import Registration
 from dropout_bench.analysis.rule import LOOKS, Verdict
-from dropout_bench.analysis.statistics import Interval
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report import text
 
@@ -143,12 +142,10 @@ def depends_on(seen: Generality | None) -> str:
 
 
 def one_more(measured: Measured, seen: Generality | None) -> str:
-    """Write where one more setting would lie, in the unit of the effect."""
+    """Write where one more setting would lie; – where no setting is drawn."""
     if seen is None or measured.check.often:
         return "–"
-    scale, digits, _ = text.unit_of(measured.check)
-    ends = Interval(*(scale * end for end in seen.one_more))
-    return f"{ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+    return text.one_more(measured.check, seen.one_more)
 
 
 def at_each_draw(measured: Measured) -> str:
