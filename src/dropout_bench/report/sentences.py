@@ -131,6 +131,12 @@ def registered(seen: Registration) -> str:
     return f"{seen.state}{since}"
 
 
+def history(seen: Registration) -> str:
+    """Tell the commits: since when a claim has its present form, and when its first runs came."""
+    form, measured = (f"{it.name} of {it.date}" if it else "none" for it in (seen.form, seen.measured))
+    return f"In Git: {seen.state}; its present form since {form}, its first runs in {measured}"
+
+
 def depends_on(seen: Generality | None) -> str:
     """Say whether a claim is general, or what it depends on; – where no setting is drawn."""
     if seen is None:
