@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import experiment
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -336,7 +337,7 @@ def test_what_was_chosen_is_counted_by_value(tmp_path: Path) -> None:
     assert told == ["0.2 (9)", "0.5 (3)"]
     bars = [bar for bar in panel.patches if isinstance(bar, Rectangle) and bar.get_y() == 0.5]
     assert [bar.get_x() for bar in bars] == [0, 1], "by value"
-    often, seldom = (sum(bar.get_facecolor()[:3]) for bar in bars)
+    often, seldom = (sum(to_rgb(bar.get_facecolor())) for bar in bars)
     assert often < seldom, "the more often, the darker"
 
 
