@@ -133,7 +133,9 @@ def registered(seen: Registration) -> str:
 
 def history(seen: Registration) -> str:
     """Tell the commits: since when a claim has its present form, and when its first runs came."""
-    form, measured = (f"{it.name} of {it.date}" if it else "none" for it in (seen.form, seen.measured))
+    form, measured = (
+        f"{it.name} of {it.date}" if it else "none" for it in (seen.form, seen.measured)
+    )
     return f"In Git: {seen.state}; its present form since {form}, its first runs in {measured}"
 
 
