@@ -196,8 +196,8 @@ def test_a_difference_that_is_its_margin_but_for_rounding_is_neither_side_of_it(
 def test_a_ledger_s_p_values_are_two_sided_and_over_weights_and_corrected() -> None:
     random = np.random.default_rng(3)
     values = {name: random.normal(mean, 1, 12) for name, mean in (("a", 2.0), ("b", -0.5))}
-    measured = {name: (of_difference(check(), each),) for name, each in values.items()}
-    measured["c"] = (measured["a"][0], measured["b"][0])
+    measured = {name: [of_difference(check(), each)] for name, each in values.items()}
+    measured["c"] = [measured["a"][0], measured["b"][0]]
     claims = {name: claim(*[check()] * len(parts)) for name, parts in measured.items()}
     looked = {name: {0.2: parts} for name, parts in measured.items()}
     entries = judged(claims, looked, LEVEL)
@@ -300,7 +300,7 @@ def test_an_open_claim_says_how_many_draws_it_would_need() -> None:
 
 
 def test_what_is_said_of_the_whole_ledger() -> None:
-    made = {
+    made: dict[str, tuple[Any, dict[str, Any]]] = {
         "zebra": (looked(1.0), {"contradicts": ("apple",)}),
         "apple": (looked(1.0, 1.0), {"contradicts": ("zebra",)}),
         "mouse": (looked(0.04, 0.03), {}),
