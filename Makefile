@@ -57,8 +57,9 @@ bench-quick: $(READY) data/raw/mnist ## the same in under 3 minutes, printed
 data/raw/mnist data/raw/fashion-mnist: $(READY)
 	@dropout-bench download $(@F)
 
-docs: $(READY) ## write docs/keys.md from the schemas, and the simulated tables of docs/method.md (2 min)
+docs: $(READY) ## write what is computed of docs/keys.md, docs/method.md (2 min) and README.md
 	@python docs/reference.py > docs/keys.md
+	@python docs/readme.py
 	@python docs/simulated.py
 
 bits: $(READY) ## record anew what bits each variant is trained to: tests/digests.json

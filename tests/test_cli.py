@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from dropout_bench.cli import app
 
 COMMANDS = (
-    "repro", "download", "train", "evaluate", "report", "timings", "compare", "verify", "runs",
-    "tensorboard", "suite",
+    "repro", "download", "train", "evaluate", "report", "timings", "claims", "explain",
+    "deepen", "compare", "verify", "runs", "tensorboard", "suite",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dropout_bench.catalogue.source import PACKAGE, imports_of, modules_in
 
 FLOORS = (
     {"errors", "files", "_version", "torchvision_schemas", "numerics", "streams", "sharing"},
-    {"catalogue"},
+    {"catalogue", "positions"},
     {"params"},
     {"data"},
     {"models"},
@@ -21,7 +21,7 @@ FLOORS = (
     {"analysis"},
     {"report"},
     {"compare", "pipeline", "stages"},
-    {"verify"},
+    {"deepening", "verify"},
     {"cli"},
 )
 """From the ground up; rooms of one floor do not ask each other, but on the ground."""

@@ -284,16 +284,19 @@ def test_a_verdict_is_shown_with_the_draws_that_it_rests_on() -> None:
 
 
 def test_an_open_claim_says_how_many_draws_it_would_need() -> None:
-    values = np.random.default_rng(2).normal(0.0, 1.0, 12)
+    values = 0.3 + np.tile([-1.0, 1.0], 6)
+    seen = 0.3  # between the two that are of interest
     parts = [of_difference(check(), values, smallest) for smallest in (0.5, 0.25, math.nan)]
-    for chosen, expected in (
-        (parts[:1], draws_asked(LEVEL, 0, 1) * values.var(ddof=1) / 0.5**2),
-        (parts[:2], draws_asked(LEVEL, 0, 1) * values.var(ddof=1) / 0.25**2),
-        (parts[1:], math.nan),
-        (parts[::-1], math.nan),
+    for chosen, distance in (
+        (parts[:1], 0.5),
+        (parts[:2], max(0.25, seen)),
+        (parts[2:], seen),
     ):
-        assert alone(*chosen).needed == pytest.approx(expected, nan_ok=True)
+        expected = draws_asked(LEVEL, 0, 1) * values.var(ddof=1) / distance**2
+        assert alone(*chosen).needed == pytest.approx(expected)
     assert math.isnan(alone(of_difference(check(), values + 9, 0.5)).needed), "it is decided"
+    level = of_difference(check(), np.array([-1.0, 1.0, -1.0, 1.0]))
+    assert math.isinf(alone(level).needed), "nothing is seen, and nothing is small"
 
 
 def test_what_is_said_of_the_whole_ledger() -> None:

@@ -5,6 +5,7 @@ Heavy libraries are imported by the command that needs them, so that help and er
 
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
@@ -21,7 +22,10 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from dropout_bench.analysis.claims import Claims
+    from dropout_bench.analysis.standing import Standing
 
 app = typer.Typer(
     name="dropout-bench",
@@ -39,6 +43,16 @@ def _experiments() -> list[str]:
     """Complete the name of an experiment, in a shell; outside a project there is none."""
     with contextlib.suppress(BenchError):
         return list(_params()[1].all_experiments)
+    return []
+
+
+def _claim_names() -> list[str]:
+    from dropout_bench.analysis.claims import load_claims
+
+    with contextlib.suppress(BenchError):
+        root, params = _params()
+        claims = load_claims(root / "claims.yaml", params.all_experiments)
+        return [*claims.claims, *claims.must_hold, *claims.timed, *claims.untested]
     return []
 
 
@@ -76,6 +90,23 @@ Workers = Annotated[
 def _params() -> tuple[Path, Params]:
     root = project_root()
     return root, load_params(root / Params.file)
+
+
+def _standings(root: Path, params: Params) -> list["Standing"]:
+    """Read how the claims stand, suite by suite."""
+    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.analysis.standing import standing
+
+    claims = load_claims(root / "claims.yaml", params.all_experiments)
+    return [standing(root, suite, claims) for suite in params.suites.values()]
+
+
+def _show(table: "Table") -> None:
+    """Print a table: as wide as the terminal, and elsewhere a line a row."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 10_000
+    Console(width=width, highlight=False).print(table)
 
 
 def _place(root: Path, params: Params, title: str, experiment: str | None = None) -> None:
@@ -222,13 +253,16 @@ def _evaluate(
 def report() -> None:
     """Render reports/report.md and its figures from the tables in reports/results/.
 
-    Tables of experiments that params.yaml no longer has are removed first.
+    Tables of experiments that params.yaml no longer has are removed first. Whether each claim was
+    in Git before its runs is read from Git's history, and kept in reports/registered.json; in a
+    clone without the history the file stays as it is.
 
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
     root, params = _params()
     _place(root, params, "report")
+    from dropout_bench.analysis import registration
     from dropout_bench.report.render import render
     from dropout_bench.tables.write import remove_gone
 
@@ -238,6 +272,8 @@ def report() -> None:
     for told in left_out:
         typer.echo(f"left out in this trial: {told}")
     about = claims.about(params.experiments)
+    registered = registration.registrations(root, about.claims, params.experiments)
+    registration.write(root / registration.REGISTERED, registered, about.claims)
     typer.echo(f"report: {render(params.experiments, about, root / 'reports', left_out)}")
 
 
@@ -272,6 +308,128 @@ def timings() -> None:
     for experiments, reports in timed or suites[:1]:
         path = report_timings(experiments, claims.about(experiments), root / reports, times)
         typer.echo(f"times: {path}")
+
+
+@app.command("claims")
+def list_claims(
+    opened: Annotated[bool, typer.Option("--open", help="Those that are open.")] = False,
+    supported: Annotated[bool, typer.Option("--supported", help="The supported ones.")] = False,
+    contradicted: Annotated[
+        bool, typer.Option("--contradicted", help="The contradicted ones.")
+    ] = False,
+    same: Annotated[
+        bool, typer.Option("--same", help="Those found to be no relevant difference.")
+    ] = False,
+    about: Annotated[
+        str,
+        typer.Option(
+            "--about",
+            metavar="TEXT",
+            help="Those with it in name, sentence, source, experiment, arms or quantities; "
+            "capitals and hyphens make no difference.",
+        ),
+    ] = "",
+    experiment: Annotated[
+        str | None,
+        typer.Option(
+            "--experiment",
+            metavar="NAME",
+            help="Those that it tests.",
+            autocompletion=_experiments,
+        ),
+    ] = None,
+) -> None:
+    """List the claims of the ledger with verdict, effect and draws: all of them, or some.
+
+    Options of verdicts add up; the others narrow down. Verdicts are those of the whole ledger,
+    whatever is shown of it.
+    """
+    from dropout_bench.analysis.rule import Verdict
+    from dropout_bench.report.terminal import ending, found, table_of
+
+    root, params = _params()
+    if experiment is not None:
+        params.experiment(experiment)
+    options = {
+        Verdict.OPEN: opened,
+        Verdict.SUPPORTED: supported,
+        Verdict.CONTRADICTED: contradicted,
+        Verdict.SAME: same,
+    }
+    verdicts = {verdict for verdict, asked in options.items() if asked} or set(Verdict)
+    standings = _standings(root, params)
+    shown = found(standings, verdicts, about, experiment)
+    if shown:
+        _show(table_of(shown))
+    for line in ending(shown, standings):
+        typer.echo(line)
+
+
+@app.command()
+def explain(
+    claim: Annotated[
+        str,
+        typer.Argument(help="Name of a claim in claims.yaml.", autocompletion=_claim_names),
+    ],
+) -> None:
+    """Tell all that is known of a claim: what was said, what was measured, what follows.
+
+    Its checks with their effects; the p of each look; its verdict; over drawn settings how often
+    it holds, and what it depends on; the claims against it; and its lines in claims.yaml and
+    params.yaml. What must hold, what is not tested and what is about times is told too.
+    """
+    from dropout_bench.analysis.claims import load_claims
+    from dropout_bench.analysis.registration import registrations
+    from dropout_bench.report import sentences, terminal
+
+    root, params = _params()
+    claims = load_claims(root / "claims.yaml", params.all_experiments)
+    told = None
+    if claim in (those := claims.about(params.experiments).claims):
+        found = registrations(root, {claim: those[claim]}, params.experiments)[claim]
+        told = sentences.history(found)
+    for line in terminal.explain(root, params, claims, claim, told):
+        typer.echo(line)
+
+
+@app.command()
+def deepen(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; without them all.", autocompletion=_experiments),
+    ] = None,
+    most: Annotated[
+        float | None,
+        typer.Option("--most", metavar="MINUTES", min=0, help="What training may take here."),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Change draws in params.yaml, and nothing else there.")
+    ] = False,
+) -> None:
+    """Plan more draws for the claims that are open: for which, of what, at what cost.
+
+    Each experiment with open claims would go on to the next look, 12, 24 or 48 draws; the cheapest
+    per open claim comes first. The cost is of the trainings that are not in the run store yet, by
+    how long those of the same experiment took. Claims that can have no verdict, as a training was
+    cut short, ask for no draws.
+
+    Nothing is changed without --write; then `dvc repro` trains what is new.
+    """
+    from dropout_bench import deepening
+    from dropout_bench.engine import cores
+
+    root, params = _params()
+    seconds = math.inf if most is None else most * 60 * cores()
+    plan = deepening.plan(root, params, _standings(root, params), experiments or (), seconds)
+    for line in deepening.told(plan, cores()):
+        typer.echo(line)
+    if not plan.deepenings:
+        typer.echo("nothing to deepen")
+    elif write:
+        deepening.write(root / Params.file, params, plan.deepenings)
+        typer.echo(f"{Params.file}: draws are changed (dvc params diff); run: dvc repro")
+    else:
+        typer.echo(f"{Params.file} is as it was: --write changes draws in it")
 
 
 @app.command()
@@ -338,7 +496,6 @@ def verify(
     """
     import random
 
-    from rich.console import Console
     from rich.table import Table
 
     from dropout_bench import verify as verification
@@ -368,7 +525,7 @@ def verify(
         for finding in findings:
             holds = "[green]holds[/]" if finding.holds else "[red]DIFFERS[/]"
             table.add_row(finding.check, finding.place, holds, finding.told)
-        Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+        _show(table)
     wrong = [finding for finding in findings if not finding.holds]
     if wrong:
         raise BenchError(f"{len(wrong)} of {len(findings)} checks failed: {wrong[0].place}")
@@ -385,7 +542,6 @@ def runs(
     A run that no experiment needs was trained for parameters, data, code or library versions
     that are not those of now. It is kept, for the day they come back, until it is pruned.
     """
-    from rich.console import Console
     from rich.filesize import decimal
     from rich.table import Table
 
@@ -401,7 +557,7 @@ def runs(
         age = str(timedelta(seconds=int(time.time() - entry.finished)))
         needing = "\n".join(needs[entry.key]) or f"none{entry.trouble}"
         table.add_row(entry.key, needing, age, decimal(entry.size))
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    _show(table)
     idle = [entry for entry in entries if not needs[entry.key]]
     for entry in idle if prune else []:
         store.drop(entry.key)

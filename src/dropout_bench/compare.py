@@ -18,7 +18,7 @@ from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.errors import BenchError
 from dropout_bench.params.arms import Cell
 from dropout_bench.params.file import Params, load_params, read_yaml
-from dropout_bench.tables.read import Results, read_results
+from dropout_bench.tables.read import Results, read_present
 
 METRICS = ("test/accuracy", "test/loss")
 
@@ -64,12 +64,8 @@ def read_state(root: Path, revision: str | None) -> State:
         except BenchError as error:
             told = str(error).replace(f"{folder}/", "")
             raise BenchError(f"{name}: cannot be read by the code of now\n{told}") from error
-        results, stale = {}, {}
-        for experiment, settings in params.experiments.items():
-            try:
-                results[experiment] = read_results(folder / "reports", experiment, settings)
-            except BenchError as error:
-                stale[experiment] = str(error).replace(f"{folder}/", "")
+        results, faults = read_present(folder / "reports", params.experiments)
+        stale = {each: told.replace(f"{folder}/", "") for each, told in faults.items()}
         flat = dict(_flat(params_show(Params.file, repo=str(root), rev=revision)))
         flat |= {f"claims.yaml: {k}": v for k, v in _flat(read_yaml(folder / "claims.yaml"))}
     return State(name, flat, claims, results, stale)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
@@ -156,17 +156,23 @@ class Outlook:
         return f" · in all {self._total} trainings left{about}"
 
     def _look(self) -> None:
-        missing, seconds = trainings_left(self.root, self.experiments)
-        self._others = sum(experiment != self.name for experiment in missing.values())
-        self._total, self._seconds = len(missing), seconds
+        left = trainings_left(self.root, self.experiments).values()
+        self._others = sum(one.experiment != self.name for one in left)
+        self._total, self._seconds = len(left), sum(one.seconds for one in left)
 
 
-def trainings_left(
-    root: Path, experiments: Mapping[str, Experiment]
-) -> tuple[dict[Run, str], float]:
-    """Return the runs that must still be trained, each with an experiment, and their seconds.
+class Left(NamedTuple):
+    """A run that must still be trained: for which experiment, and its seconds of one core."""
 
-    The seconds are those of one core; NaN before any run is finished.
+    experiment: str
+    seconds: float
+
+
+def trainings_left(root: Path, experiments: Mapping[str, Experiment]) -> dict[Run, Left]:
+    """Return the runs that must still be trained, each with the first experiment that needs it.
+
+    How long they take is told by the finished runs of that experiment, else by all that any of
+    these experiments needs; it is NaN before any is finished.
     """
     from dropout_bench.training.store import RunStore, default_store, needed_by
 
@@ -186,7 +192,7 @@ def trainings_left(
                 took.setdefault(name, []).append((entry.seconds, _work(entry.identity.run)))
     rates = {name: sum(s for s, _ in its) / sum(w for _, w in its) for name, its in took.items()}
     overall = rates.get("", math.nan)
-    return missing, sum(_work(run) * rates.get(name, overall) for run, name in missing.items())
+    return {run: Left(name, _work(run) * rates.get(name, overall)) for run, name in missing.items()}
 
 
 def _work(run: Run) -> float:

@@ -35,8 +35,8 @@ class LedgerEntry:
         corrected: the same, corrected over the ledger.
         reason: why it can have no verdict, whatever was measured; "" if it can.
         looks: the checks at all looks, the first one first.
-        needed: how many draws would tell the smallest difference of interest, of an open claim; NaN
-            where none is stated, be it for one of several checks.
+        needed: how many draws would decide it, of an open claim: each of its checks at its smallest
+            difference of interest, or at the one that is seen if that is larger; else NaN.
     """
 
     name: str
@@ -87,8 +87,11 @@ def unfinished(claim: Claim, results: Results, draws: int | None = None) -> str:
     return f"cut short by the limit of epochs: {', '.join(told)}" if told else ""
 
 
-def _looks(results: Results) -> dict[int, float]:
-    """Return at how many draws there are looks; at listed seeds, of which no more come, one."""
+def looks_of(results: Results) -> dict[int, float]:
+    """Return at how many draws there are looks, with their weights.
+
+    At listed seeds, of which no more come, there is one.
+    """
     count = len(results.experiment.seeds)
     return looks_at(count) if results.experiment.draws else {count: 1.0}
 
@@ -116,9 +119,9 @@ def ledger(
         of = results[claim.experiment]
         looked[name] = {
             weight: _measured(f"claims.{name}", claim, of, draws, smallest)
-            for draws, weight in _looks(of).items()
+            for draws, weight in looks_of(of).items()
         }
-        reasons[name] = [unfinished(claim, of, draws) for draws in _looks(of)]
+        reasons[name] = [unfinished(claim, of, draws) for draws in looks_of(of)]
     return judged(claims, looked, level, reasons)
 
 

@@ -91,13 +91,16 @@ class Measured:
         return max(abs(end - middle) for end in self.interval[1:]) < self.smallest
 
     def draws_needed(self, asked: float) -> float:
-        """Return how many draws would tell the smallest difference of interest; NaN if none is.
+        """Return how many draws would tell the mean from the claim's bound: asked · s² / d².
+
+        The distance d is the smallest of interest, or the one that is seen if that is larger.
 
         Args:
-            asked: squared standard deviations that must be told, for one draw; see
+            asked: squared standard errors that must be told; see
                 :func:`dropout_bench.analysis.rule.draws_asked`.
         """
-        return asked * float(self.values.var(ddof=1)) / self.smallest**2
+        distance = float(np.fmax(self.smallest, abs(self.nearest.mean)))
+        return asked * float(self.values.var(ddof=1)) / distance**2 if distance else math.inf
 
 
 def chances(measured: Sequence[Measured]) -> Chances:

@@ -10,7 +10,34 @@ from dropout_bench.analysis.ledger import ledger
 from dropout_bench.errors import BenchError
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report.render import layout
-from dropout_bench.tables.read import read_results
+from dropout_bench.tables.read import Results, read_results
+
+KEPT = "timings"
+"""Folder of the times in a report's."""
+
+
+def timed_results(
+    experiments: Mapping[str, Experiment], reports: Path, times: Path
+) -> dict[str, Results]:
+    """Read the tables of the experiments that have times, in ``times`` or kept in the report.
+
+    Raises:
+        BenchError: there are no times at all, or some are not of the runs in the results.
+    """
+    results = {}
+    for name, experiment in experiments.items():
+        for path in (times / f"{name}.csv", reports / KEPT / f"{name}.csv"):
+            if path.is_file():
+                results[name] = read_results(reports, name, experiment, path.parent)
+                if results[name].timings.empty:
+                    raise BenchError(
+                        f"{path}: times of other runs than the results have; "
+                        f"remove it, or run: dropout-bench train {name}"
+                    )
+                break
+    if not results:
+        raise BenchError(f"{times}: no times of {', '.join(experiments)}; run: dropout-bench train")
+    return results
 
 
 def report_timings(
@@ -23,20 +50,8 @@ def report_timings(
     Raises:
         BenchError: there are no times at all, or some are not of the runs in the results.
     """
-    kept = reports / "timings"
-    results = {}
-    for name, experiment in experiments.items():
-        for path in (times / f"{name}.csv", kept / f"{name}.csv"):
-            if path.is_file():
-                results[name] = read_results(reports, name, experiment, path.parent)
-                if results[name].timings.empty:
-                    raise BenchError(
-                        f"{path}: times of other runs than the results have; "
-                        f"remove it, or run: dropout-bench train {name}"
-                    )
-                break
-    if not results:
-        raise BenchError(f"{times}: no times of {', '.join(experiments)}; run: dropout-bench train")
+    results = timed_results(experiments, reports, times)
+    kept = reports / KEPT
     kept.mkdir(exist_ok=True)
     for name in experiments:
         if (times / f"{name}.csv").is_file():

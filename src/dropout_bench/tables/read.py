@@ -109,6 +109,19 @@ class Results:
         return values(metric, functools.partial(self.of, cell), at, epoch)
 
 
+def read_present(
+    reports: Path, experiments: Mapping[str, Experiment]
+) -> tuple[dict[str, Results], dict[str, str]]:
+    """Read the tables of the experiments that have them; say of the others what is wrong."""
+    results, stale = {}, {}
+    for name, experiment in experiments.items():
+        try:
+            results[name] = read_results(reports, name, experiment)
+        except BenchError as error:
+            stale[name] = str(error)
+    return results, stale
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table of results; an empty text is a text."""
     table = pd.read_csv(path, dtype=TEXTS)
