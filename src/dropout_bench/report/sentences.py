@@ -9,7 +9,7 @@ from dropout_bench.analysis.generality import Generality
 from dropout_bench.analysis.ledger import LedgerEntry
 from dropout_bench.analysis.measured import Measured
 from dropout_bench.analysis.registration import Registration
-from dropout_bench.analysis.rule import LOOKS, Verdict
+from dropout_bench.analysis.rule import Verdict
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report import text
 
@@ -121,8 +121,7 @@ def wanted(entry: LedgerEntry) -> str:
     if math.isinf(entry.needed):
         return "no number of draws would tell the difference that is seen from its bound"
     draws = math.ceil(entry.needed)
-    reach = ", more than any look has" if draws > max(LOOKS) else ""
-    return f"about {draws:,} draws would decide it{reach}"
+    return f"about {draws:,} draws would decide it"
 
 
 def registered(seen: Registration) -> str:

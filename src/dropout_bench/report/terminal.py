@@ -1,6 +1,5 @@
 """The ledger in the terminal: as a table, and one claim as a whole."""
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +23,7 @@ from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params.file import Params, Suite
 from dropout_bench.positions import lines
 from dropout_bench.quantities.registry import quantity
-from dropout_bench.report import text
+from dropout_bench.report import sentences, text
 from dropout_bench.tables.read import Results, read_results
 
 CLAIMS = "claims.yaml"
@@ -246,18 +245,7 @@ def _verdict(case: _Case, level: float) -> Iterator[str]:
     if entry.reason:
         yield f"    no verdict: {entry.reason}"
     elif entry.verdict is Verdict.OPEN:
-        power = "" if math.isnan(entry.needed) else ", with a power of 80 %"
-        yield f"    {needs(entry)}{power}"
-
-
-def needs(entry: LedgerEntry) -> str:
-    """Say how many draws would tell the smallest difference of interest, or an open claim's margin.
-
-    That is with a power of 80 %; see :func:`dropout_bench.analysis.rule.draws_asked`.
-    """
-    if math.isnan(entry.needed):
-        return "how many draws would do is not known: no smallest difference of interest is stated"
-    return f"about {math.ceil(entry.needed):,} draws would do"
+        yield f"    {sentences.wanted(entry)}, with a power of 80 %"
 
 
 def _generality(case: _Case) -> Iterator[str]:

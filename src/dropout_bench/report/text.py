@@ -252,10 +252,12 @@ def relevant(measured: Measured) -> str:
     check = measured.check
     if math.isnan(measured.smallest):
         return "no smallest difference of interest is stated"
-    if check.direction == "steadier" or quantity(check.metric).unit.startswith("log "):
+    if check.direction == "steadier":
         return f"smallest ratio of interest {math.exp(measured.smallest):.2f}"
     scale, digits, unit = unit_of(check)
     size = f"{scale * measured.smallest:.{digits}f}{unit}"
+    if quantity(check.metric).unit.startswith("log "):
+        size = f"{math.exp(measured.smallest):.2f} times{unit}"
     if check.often:
         return f"smallest distance from a half of interest {size}"
     if check.direction == "equal":
