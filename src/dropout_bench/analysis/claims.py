@@ -174,8 +174,9 @@ ClaimName = Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
 class Claims(Strict):
     """The whole of ``claims.yaml``."""
 
-    level: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    """level of the verdicts, corrected over the whole ledger"""
+    level: Annotated[float, Field(gt=0, le=0.05)] = 0.05
+    """level of the verdicts, corrected over the whole ledger; no larger than that of the intervals,
+    so that no verdict stands beside one that contradicts it"""
     smallest: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict
     )
