@@ -57,8 +57,9 @@ bench-quick: $(READY) data/raw/mnist ## the same in under 3 minutes, printed
 data/raw/mnist data/raw/fashion-mnist: $(READY)
 	@dropout-bench download $(@F)
 
-docs: $(READY) ## write docs/keys.md from the schema of params.yaml and claims.yaml
+docs: $(READY) ## write what is computed of docs/keys.md and README.md
 	@python docs/reference.py > docs/keys.md
+	@python docs/readme.py
 
 bits: $(READY) ## record anew what bits each variant is trained to: tests/digests.json
 	@python tests/bits.py > tests/.digests.json && mv tests/.digests.json tests/digests.json

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
 from dropout_bench.data import arrays
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Run
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 PER_CLASS: dict[arrays.SplitName, int] = {"train": 40, "test": 12}
 

@@ -10,19 +10,24 @@ import numpy as np
 import pytest
 from conftest import experiment
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
 
 from dropout_bench.analysis.claims import Check, Claim, Claims
 from dropout_bench.analysis.drawn import (
     compared,
     courses,
     dependence,
+    drops,
     ended,
     main_arm,
     reference,
 )
-from dropout_bench.analysis.ledger import Verdict, judged, of_difference
+from dropout_bench.analysis.ledger import judged
+from dropout_bench.analysis.measured import of_difference
+from dropout_bench.analysis.rule import Verdict
 from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CALIBRATION
@@ -38,7 +43,7 @@ from dropout_bench.report.figures import (
     settings,
 )
 from dropout_bench.report.figures.kind import of_experiment
-from dropout_bench.report.figures.style import Colours
+from dropout_bench.report.figures.style import NEUTRAL, Colours
 from dropout_bench.report.render import render
 from dropout_bench.tables.evaluation import Evaluation
 from dropout_bench.tables.read import Results, read_results
@@ -132,6 +137,13 @@ def scattered(panel: Axes, count: int) -> list[Line2D]:
     return [line for line in dots if len(xs(line)) == count]
 
 
+def titled(figure: Figure) -> tuple[str, str]:
+    """The question of a figure, and what is found."""
+    (found,) = figure.findobj(lambda it: isinstance(it, Annotation) and it.axes is None)
+    assert isinstance(found, Annotation)
+    return figure.get_suptitle().strip(), found.get_text().replace("\n", " ")
+
+
 def references(made: Experiment) -> dict[str, str | None]:
     found = {cell.label: reference(made, cell) for cell in made.cells()}
     return {label: than.label if than else None for label, than in found.items()}
@@ -208,7 +220,7 @@ def test_arms_are_drawn_by_their_gain_a_dot_a_draw(tmp_path: Path) -> None:
         assert xs(scattered(right, 12)[place]) == pytest.approx(expected / 100, abs=1e-6)
     shares = [told.get_text() for told in left.texts if told.get_text().endswith("%")]
     assert shares == [f"{100 * np.mean(by_label[name].accuracy > 0):.0f} %" for name in names]
-    assert "gain in test accuracy over none" in left.get_xlabel()
+    assert left.get_xlabel() == "gain in test accuracy\nover none (points)"
     title = figure.get_suptitle()
     assert title.startswith("1 of 3 arms are clearly better than none, most of all dropout (+")
     assert title.endswith("1 clearly worse: decay")
@@ -240,9 +252,9 @@ def test_what_a_gain_goes_with_is_drawn_and_named(tmp_path: Path) -> None:
     figure = settings.draw(results, colours_of(results))
     panels = {panel.get_title(): panel for panel in figure.axes}
     assert set(panels) == {"dataset", "images", "pixel scale *", "gap without dropout"}
-    assert figure.get_suptitle() == (
-        "Gain of dropout-last over none-last in test accuracy. It goes with the pixel scale."
-    )
+    question, found_out = titled(figure)
+    assert question == "When does dropout-last gain test accuracy over none-last?"
+    assert found_out == "It goes with the pixel scale."
     (pair,) = compared(results)
     assert ys(scattered(panels["images"], 12)[0]) == pytest.approx(pair.accuracy)
     assert xs(scattered(panels["images"], 12)[0]) == results.settings["train_size"].tolist()
@@ -291,9 +303,11 @@ def test_gains_are_followed_over_equally_many_steps_whatever_an_epoch_is(tmp_pat
     (panel,) = figure.axes
     drawn = {str(line.get_label()): ys(line) for line in panel.lines}
     assert drawn["[0, 1]"] == [gain.mean for gain in found["unit"].gains]
-    assert "[−1, 1]: nowhere" in figure.get_suptitle()
+    question, told = titled(figure)
+    assert question == "After how many steps does dropout pay?"
+    assert "[−1, 1]: nowhere" in told
     about = float(f"{found['unit'].ahead_from:.2g}")
-    assert f"[0, 1]: from about {about:.0f} steps" in figure.get_suptitle()
+    assert f"[0, 1]: from about {about:.0f} steps" in told
 
 
 def test_with_several_arms_the_gain_of_each_is_followed(tmp_path: Path) -> None:
@@ -317,15 +331,13 @@ def test_what_was_chosen_is_counted_by_value(tmp_path: Path) -> None:
     names = [label.get_text() for label in panel.get_yticklabels()]
     assert names[:2] == ["none (times the step size)", "dropout (rate)"]
     rows = results.candidates[results.candidates["chosen"] == 1]
-    those = [bar for bar in panel.patches if isinstance(bar, Rectangle) and bar.get_width()]
-    bars = {
-        (names[round(bar.get_y() + bar.get_height() / 2)], round(bar.get_x())): bar.get_width()
-        for bar in those
-    }
-    assert bars["dropout (rate)", 0] == len(rows[rows["candidate"] == "dropout=0.2"]) == 9
-    assert bars["dropout (rate)", 9] == 3
-    assert sum(width for (name, _), width in bars.items() if name == names[0]) == 12
-    assert {told.get_text() for told in panel.texts} >= {"0.2 (9)", "0.5 (3)"}
+    assert len(rows[(rows["arm"] == "dropout") & (rows["candidate"] == "dropout=0.2")]) == 9
+    told = [text.get_text() for text in panel.texts if text.get_position()[1] == 1]
+    assert told == ["0.2 (9)", "0.5 (3)"]
+    bars = [bar for bar in panel.patches if isinstance(bar, Rectangle) and bar.get_y() == 0.5]
+    assert [bar.get_x() for bar in bars] == [0, 1], "by value"
+    often, seldom = (sum(bar.get_facecolor()[:3]) for bar in bars)
+    assert often < seldom, "the more often, the darker"
 
 
 def test_rates_at_drawn_settings_show_the_paired_gain(tmp_path: Path) -> None:
@@ -333,7 +345,9 @@ def test_rates_at_drawn_settings_show_the_paired_gain(tmp_path: Path) -> None:
     made = asked(**grid, dropout=[0.0, 0.2, 0.5, "0.5/0.3"])
     results = written(tmp_path, made, lambda job: 0.9 + max(job.run.dropout) / 50 + noise(job))
     figure = rates.draw(results, colours_of(results))
-    gains, of_error, _ = figure.axes
+    panels = {panel.get_ylabel(): panel for panel in figure.axes}
+    assert set(panels) == {"gain in test accuracy (points)", "mean test error (%)", "gap (points)"}
+    gains = panels["gain in test accuracy (points)"]
     pairs = {pair.cell.label: pair.accuracy for pair in compared(results)}
     drawn = [ys(line) for line in scattered(gains, 12)]
     assert drawn == [pytest.approx(pairs[f"dropout {rate}"]) for rate in ("0.2", "0.5")]
@@ -341,8 +355,9 @@ def test_rates_at_drawn_settings_show_the_paired_gain(tmp_path: Path) -> None:
     (line,) = [line for line in gains.lines if len(xs(line)) == 3]
     assert xs(line) == [0.0, 0.2, 0.5]
     assert ys(line)[0] == 0.0
-    assert figure.get_suptitle().startswith("Largest mean gain: dropout 0.")
-    assert of_error.get_ylabel() == "mean test error (%)"
+    question, found_out = titled(figure)
+    assert question == "Which dropout rate is best?"
+    assert found_out.startswith("Largest mean gain: dropout 0.")
 
 
 def test_an_experiment_has_the_figures_that_mean_something(tmp_path: Path) -> None:
@@ -351,7 +366,9 @@ def test_an_experiment_has_the_figures_that_mean_something(tmp_path: Path) -> No
         return {kind.name for kind in of_experiment(results)}
 
     whole = names("named")
-    assert whole == {"arms", "settings", "length", "chosen"}, "no curves of settings that differ"
+    assert whole == {"arms", "length", "chosen"}, "no curves of settings that differ"
+    alone = names("dropout alone", arms=TWO)
+    assert alone == {"arms", "length", "settings"}, "what a gain depends on is asked of one kind"
     ends = {"patience_steps": 100, "patience": 2, "checkpoint": "best"}
     assert names("ending", **ends) == whole - {"length"}, "its trainings are of any length"
     one = {"draw": {}, "dataset": "mnist", "train_size": 300}
@@ -371,9 +388,9 @@ def test_arms_of_a_report_are_told_apart() -> None:
     made = asked()
     colours = Colours([made])
     cells = made.cells()
-    for one, other in itertools.combinations(cells, 2):
-        assert colours(one) != colours(other), (one.label, other.label)
-    assert colours(cells[0]) == "#0072B2", "no dropout is blue"
+    looks = [tuple(look.values()) for _, look in colours.lines(cells)]
+    assert len(set(looks)) == len(cells)
+    assert {colours(cell) for cell in cells if not drops(cell.arm)} == {NEUTRAL}
 
 
 def test_the_report_tells_of_draws_of_convergence_and_of_what_is_not_tested(
@@ -421,19 +438,17 @@ def test_a_long_ledger_stands_in_two_columns(count: int, columns: int) -> None:
     claim = Claim(source="s", says="so", experiment="e", checks=(check,))
     names = [f"claim-{place:02}" for place in range(count)]
     measured = {
-        name: (of_difference(check, np.linspace(-1.0, 1.0 + place, 12)),)
+        name: {1.0: (of_difference(check, np.linspace(-1.0, 1.0 + place, 12)),)}
         for place, name in enumerate(names)
     }
     entries = judged(dict.fromkeys(names, claim), measured, 0.05)
     panels = ledger.draw(entries).axes
     assert len(panels) == columns
     rows = [[label.get_text() for label in panel.get_yticklabels()] for panel in panels]
-    supported = [entry.name for entry in entries if entry.verdict is Verdict.SUPPORTED]
-    told = list(itertools.chain(*rows))
-    assert told[: len(supported)] == supported
-    assert sorted(told) == names
+    by_name = {entry.name.replace("-", " "): entry for entry in entries}
+    assert sorted(itertools.chain(*rows)) == sorted(by_name)
+    first = [by_name[name].verdict for name in itertools.chain(*rows)]
+    assert first[: first.count(Verdict.SUPPORTED)] == [Verdict.SUPPORTED] * first.count(first[0])
     for panel, here in zip(panels, rows, strict=True):
-        means = [line for line in panel.lines if line.get_marker() == "o"]
-        by_name = {entry.name: entry for entry in entries}
-        drawn = [xs(line)[0] for line in means]
+        drawn = [xs(line)[0] for line in panel.lines if line.get_linestyle() == "None"]
         assert drawn == [by_name[name].deciding.towards_the_claim.mean for name in here]

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,28 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 from test_compare import write_tables
 
 from dropout_bench.analysis.reproduction import Reproduction
+from dropout_bench.analysis.statistics import Interval
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.variants import VARIANTS, counterpart
 from dropout_bench.report import figures
 from dropout_bench.report.figures import (
     cells,
+    confusion,
     corruption,
     curves,
     gain,
     gradients,
     kind,
+    ledger,
+    masks,
     published,
     rates,
 )
-from dropout_bench.report.figures.style import BLUE, Colours
+from dropout_bench.report.figures.style import FEW, HUES, NEUTRAL, Colours, apart
 from dropout_bench.tables.read import Results, read_results
 
 TWO_OPTIONS: dict[str, Any] = {"with": {"nothing": {}, "decay": {"l2": 0.1}}}
@@ -74,8 +80,24 @@ def bars(panel: Axes) -> dict[str, tuple[list[float], list[float], Any]]:
 
 
 def shown(figure: Figure) -> set[str]:
-    """The labels of a figure's legend."""
-    return {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    """What lines are named: in the figure's legend, or at their ends."""
+    legends = {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    return legends | {name for panel in figure.axes for name in at_ends(panel)}
+
+
+def at_ends(panel: Axes) -> dict[str, tuple[Any, tuple[float, float]]]:
+    """What stands at the ends of a panel's lines: the leader's colour, and where the line ends."""
+    found = {}
+    for told in panel.texts:
+        if isinstance(told, Annotation) and told.arrow_patch:
+            colour = to_rgba(told.arrow_patch.get_edgecolor())
+            found[told.get_text()] = (colour, tuple(map(float, told.xy)))
+    return found
+
+
+def asked(figure: Figure) -> str:
+    """The question that is a figure's title."""
+    return figure.get_suptitle().strip()
 
 
 def test_a_line_over_rates_for_each_variant_input_rate_and_combination(tmp_path: Path) -> None:
@@ -207,39 +229,57 @@ def seen(colour: Any) -> np.ndarray[Any, Any]:
 
 
 def every_variant() -> Experiment:
-    """All but one that no report shows: there are as many hues."""
-    takes_dropout = sorted(name for name in VARIANTS - {"classic-dropout"} if counterpart(name))
+    """All that take dropout."""
+    takes_dropout = sorted(name for name in VARIANTS if counterpart(name))
     return experiment(variants=takes_dropout, dropout=[0.0, 0.2, 0.5, 0.8])
 
 
 def test_every_variant_has_a_colour_that_all_readers_can_tell() -> None:
     asked = every_variant()
     colours = Colours([asked])
-    cells = [cell for cell in asked.cells() if max(cell.dropout) in {0.0, 0.5}]
-    assert len(cells) == len({cell.variant for cell in cells}) >= 14
-    for one, other in itertools.combinations(cells, 2):
-        distance = np.linalg.norm(seen(colours(one)) - seen(colours(other)), axis=1)
-        assert distance.min() > 15, (one.label, other.label)
+    cells = [cell for cell in asked.cells() if max(cell.dropout) == 0.5]
+    assert len(cells) == len({cell.variant for cell in cells}) == len(HUES) + 1
+    for one, other in itertools.combinations([*map(colours, cells), NEUTRAL], 2):
+        assert np.linalg.norm(seen(one) - seen(other), axis=1).min() > 15, (one, other)
+
+
+def test_networks_without_dropout_are_grey_whatever_they_are() -> None:
+    asked = every_variant()
+    plain = [cell for cell in asked.cells() if not any(cell.dropout)]
+    assert len(plain) > 1
+    assert set(map(Colours([asked]), plain)) == {NEUTRAL}
+    lightness, *_ = seen(NEUTRAL)[0]
+    assert np.abs(seen(NEUTRAL)[0][1:]).max() < 1, "grey"
+    assert lightness < 60, "and dark enough for a line"
 
 
 def test_within_a_variant_colours_are_the_darker_the_higher_the_rate() -> None:
     asked = every_variant()
     colours = Colours([asked])
-    assert len({to_rgba(colours(cell)) for cell in asked.cells()}) == len(asked.cells())
-    for _, group in itertools.groupby(
-        (cell for cell in asked.cells() if any(cell.dropout)), key=lambda cell: cell.variant
-    ):
+    cells = [cell for cell in asked.cells() if any(cell.dropout)]
+    assert len({to_rgba(colours(cell)) for cell in cells}) == len(cells)
+    for _, group in itertools.groupby(cells, key=lambda cell: cell.variant):
         lightness = [seen(colours(cell))[0, 0] for cell in group]
         assert len(lightness) == 3
         assert lightness == sorted(lightness, reverse=True)
 
 
-def test_more_variants_than_hues_still_differ() -> None:
+def test_more_variants_than_hues_differ_in_shade_and_in_dash() -> None:
     asked = every_variant()
     colours = Colours([asked])
-    colours._places = {variant: 14 * place for place, variant in enumerate(colours._places)}
-    cells = [cell for cell in asked.cells() if max(cell.dropout) == 0.5]
-    assert len({to_rgba(colours(cell)) for cell in cells}) == len(cells)
+    count = len(HUES)
+    colours._places = {name: count * place for place, name in enumerate(colours._places)}
+    cells = [cell for cell in asked.cells() if max(cell.dropout) == 0.5][-3:]
+    looks = [look for _, look in colours.lines(cells)]
+    for key in ("color", "ls", "marker"):
+        assert len({look[key] for look in looks}) == len(looks), key
+
+
+def test_sigmoid_networks_are_not_taken_for_unscaled_dropout() -> None:
+    asked = experiment(variants=["unscaled-dropout", "sigmoid-dropout"], dropout=[0.0, 0.5])
+    by_variant = {cell.variant: to_rgba(Colours([asked])(cell)) for cell in asked.cells()}
+    assert by_variant["sigmoid"] == by_variant["standard"]
+    assert len(set(by_variant.values())) == 3
 
 
 def test_a_network_has_one_colour_in_all_figures_of_a_report(tmp_path: Path) -> None:
@@ -249,10 +289,10 @@ def test_a_network_has_one_colour_in_all_figures_of_a_report(tmp_path: Path) -> 
     for cell in first.cells():
         assert colours(cell) == Colours([first])(cell), "an experiment more changes nothing"
     by_cell = {cell.label: to_rgba(colours(cell)) for cell in results.experiment.cells()}
-    assert by_cell["standard"] == to_rgba(BLUE)
+    assert by_cell["standard"] == to_rgba(NEUTRAL)
     assert len(set(by_cell.values())) == 3
     found = {}
-    for line in curves.draw(results, colours).axes[0].lines:
+    for line in itertools.chain(*(each.lines for each in curves.draw(results, colours).axes)):
         found[str(line.get_label()).split(",")[0]] = to_rgba(line.get_color())
     assert found == by_cell
     panel = cells.draw(results, colours).axes[0]
@@ -265,62 +305,161 @@ def test_a_network_has_one_colour_in_all_figures_of_a_report(tmp_path: Path) -> 
     ]
     panel = published.draw(compared, colours).axes[0]
     marks = [line for line in panel.lines if line.get_marker() == "|"]
-    assert {
-        str(x.get_label()).split(":")[0]: to_rgba(x.get_color()) for x in marks
-    } == by_cell  # fmt: skip
-    assert [text.get_text() for text in panel.get_yticklabels()] == ["evaluated"] * 3
+    assert {str(x.get_label()): to_rgba(x.get_color()) for x in marks} == by_cell
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["test accuracy"] * 3
+    assert [text.get_text() for text in panel.texts] == list(by_cell)
+
+
+def test_published_figures_are_labelled_by_what_they_are(tmp_path: Path) -> None:
+    results = results_of(tmp_path)
+    cell = results.experiment.cells()[0]
+    compared = [
+        Reproduction(cell, metric, epoch, of, 0.9, [0.8, 0.9, 0.85])
+        for metric, epoch, of in (
+            ("test/accuracy", 3, ""), ("test/accuracy", None, "second run"), ("train/loss", 1, ""),
+        )
+    ]  # fmt: skip
+    figure = published.draw(compared, colours_of(results))
+    names = [[text.get_text() for text in each.get_yticklabels()] for each in figure.axes]
+    assert names == [["test accuracy, epoch 3", "test accuracy, second run"], [
+        "training loss, epoch 1"
+    ]]  # fmt: skip
+    assert "published" in shown(figure)
 
 
 MANY: list[dict[str, Any]] = [
     {"dropout": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]},
-    {"dropout": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, "0.6/0.3", 0.8]},
-    {"variants": ["dropout", "standout", "batch-norm-dropout"], "dropout": [0.0, 0.3, 0.5]},
-    {"train_size": [100, 200, 300], **TWO_OPTIONS},
+    {"variants": ["dropout", "standout", "batch-norm-dropout"], "dropout": [0.0, 0.3]},
+    {"train_size": [100, 200], **TWO_OPTIONS},
     {"dropout": [0.0], "hidden": [[4], [5], [6], [7], [8], [9]]},
-    {"dropout": [0.0, 0.5], **TWO_OPTIONS},
 ]
 
 
 @pytest.mark.parametrize("changes", MANY)
-def test_however_many_networks_each_has_its_learning_curve(
+def test_however_many_networks_each_has_panels_beside_the_same_without_dropout(
     changes: dict[str, Any], tmp_path: Path
 ) -> None:
     results = results_of(tmp_path, **changes)
     assert curves.KIND in kind.of_experiment(results)
     colours = colours_of(results)
-    groups = curves.grouped(results.experiment, colours)
-    named = {cell.label for group in groups for cell in group}
-    assert named == {cell.label for cell in results.experiment.cells()}
-    for group in groups:
-        assert len(group) <= curves.MOST
-        assert len({to_rgba(colours(cell)) for cell in group}) == len(group), "told apart"
-        assert len({cell.options for cell in group}) == 1
     figure = curves.draw(results, colours)
-    panels = [panel for panel in figure.axes if panel.get_title() or panel.get_legend()]
-    told = set()
-    for panel, group in zip(panels, groups, strict=True):
-        shared = [panel.get_title()] if panel.get_title() else []
-        legend = panel.get_legend()
-        names = [text.get_text() for text in legend.get_texts()] if legend else [""]
-        told |= {frozenset(", ".join(filter(None, [n, *shared])).split(", ")) for n in names}
-        lines = legend.get_lines() if legend else []
-        for cell, line in zip(group, lines, strict=bool(lines)):
-            assert to_rgba(line.get_color()) == to_rgba(colours(cell))
-    assert told == {frozenset(cell.label.split(", ")) for cell in results.experiment.cells()}
-    assert shown(figure) == {"training", "validation", "test"}
-    assert len(figure.axes) == 2 * len(groups), "loss and accuracy"
+    titled = {panel.get_title(): panel for panel in figure.axes if panel.get_title()}
+    cells = {cell.label: cell for cell in results.experiment.cells()}
+    assert len(figure.axes) == 2 * len(titled), "loss and accuracy"
+    drawn = set()
+    for label, panel in titled.items():
+        base = results.experiment.without_dropout(cells[label])
+        networks = {cell.label: cell for cell in filter(None, (base, cells[label]))}
+        for line in panel.lines:
+            name = str(line.get_label()).rpartition(", ")[0]
+            assert to_rgba(line.get_color()) == to_rgba(colours(networks[name]))
+            drawn.add(name)
+        assert len(panel.lines) == 3 * len(networks), "training, validation, test"
+    assert drawn == set(cells)
+    assert shown(figure) >= {"training", "validation", "test"}
 
 
-def test_few_networks_share_a_panel(tmp_path: Path) -> None:
-    results = results_of(tmp_path, dropout=[0.0, 0.1, 0.2, 0.3, 0.4])
+def test_a_single_network_has_loss_and_accuracy_side_by_side(tmp_path: Path) -> None:
+    results = results_of(tmp_path, dropout=[0.0, 0.5])
     figure = curves.draw(results, colours_of(results))
     loss, accuracy = figure.axes
-    assert loss.get_ylabel().startswith("negative log-likelihood")
-    assert accuracy.get_ylabel() == "accuracy (%)"
+    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss (nats)", "accuracy (%)")
+    assert shown(figure) == {"training", "validation", "test", "standard"}
     cell = results.experiment.cells()[1]
-    (line,) = [x for x in accuracy.lines if x.get_label() == "dropout 0.1, test"]
+    (line,) = [x for x in accuracy.lines if x.get_label() == "dropout 0.5, test"]
     means = results.of(cell, "curves").groupby("epoch")["test/accuracy"].mean()
     assert ys(line) == pytest.approx((100 * means).tolist())
+
+
+def test_a_few_lines_are_named_at_their_ends_and_many_below(tmp_path: Path) -> None:
+    for drawn in ([0.0, 0.1, 0.3, 0.5, 0.7], [0.0, 0.1, 0.2, 0.3, 0.5, 0.7]):
+        asked = results_of(tmp_path / str(len(drawn)), measures=["corruption"], dropout=drawn)
+        results = with_measure(asked, "corruption/contrast")
+        figure = corruption.draw(results, colours_of(results))
+        assert shown(figure) == {cell.label for cell in results.experiment.cells()}
+        assert bool(figure.legends) == (len(drawn) > FEW)
+    few = results_of(tmp_path / "few", measures=["corruption"], dropout=[0.0, 0.5])
+    results = with_measure(few, "corruption/contrast")
+    panel = corruption.draw(results, colours_of(results)).axes[-1]
+    for line in panel.lines:
+        colour, end = at_ends(panel)[str(line.get_label())]
+        assert colour == to_rgba(line.get_color())
+        assert end == (xs(line)[-1], ys(line)[-1])
+
+
+@pytest.mark.parametrize(
+    "heights", [[0.5, 0.5, 0.5], [0.9, 1.0, 0.95], [0.0, 0.02, 1.3], [0.4, 0.1, 0.8], [0.3]]
+)
+def test_names_are_moved_apart_in_their_order(heights: list[float]) -> None:
+    moved = np.array(apart(heights, 0.1))
+    order = np.argsort(heights, kind="stable")
+    assert (np.diff(moved[order]) > 0.1 - 1e-9).all()
+    assert 0 <= moved.min() <= moved.max() <= 1
+    if heights[0] == 0.4:
+        assert moved == pytest.approx(heights), "what is apart stays"
+
+
+def test_averages_over_masks_are_shown_of_arms_that_choose_their_rate(tmp_path: Path) -> None:
+    rate = {"choose": {"dropout": [0.2, 0.5]}}
+    made = experiment(measures=["masks"]).model_dump(
+        include={"dataset", "train_size", "validation", "hidden", "epochs", "batch_size"}
+    )
+    asked = Experiment.model_validate(
+        made | {"learning_rate": 0.01, "seeds": [0, 1], "measures": ["masks"], "arms": {
+            "none": {"choose": {"times_learning_rate": [1.0, 0.5]}},
+            "dropout": {"variant": "dropout", **rate},
+        }}
+    )  # fmt: skip
+    cells = {cell.label: cell for cell in asked.cells()}
+    rows = [
+        {"arm": "dropout", "seed": seed, "metric": f"masks/{of}", "at": at, "value": 0.5 + at / 100}
+        for seed in (0, 1)
+        for of in ("accuracy", "loss")
+        for at in (0.0, 1.0, 10.0)
+    ]
+    empty = pd.DataFrame(columns=["arm", "seed"])
+    results = Results(
+        "small", asked, empty, empty, empty, pd.DataFrame(rows), empty, empty, versions={}
+    )
+    figure = masks.draw(results, Colours([asked]))
+    (drawn,) = bars(figure.axes[0]).items()
+    assert drawn[0] == "dropout"
+    assert drawn[1][:2] == ([1.0, 10.0], pytest.approx([49.0, 40.0]))
+    assert drawn[1][2][0] == to_rgba(Colours([asked])(cells["dropout"]))
+    assert set(at_ends(figure.axes[1])) == {"dropout"}
+
+
+def test_confusions_share_one_scale_and_spare_the_diagonal(tmp_path: Path) -> None:
+    results = results_of(tmp_path, classes=[0, 1, 2], measures=["examples"])
+    counts = {"standard": [[90, 10, 0], [0, 100, 0], [0, 5, 95]], "dropout 0.5": [
+        [60, 40, 0], [0, 100, 0], [0, 0, 100]
+    ]}  # fmt: skip
+    rows = [
+        {"arm": label, "true": true, "predicted": taken, "images": images}
+        for label, matrix in counts.items()
+        for true, of_class in enumerate(matrix)
+        for taken, images in enumerate(of_class)
+    ]
+    results = dataclasses.replace(results, confusion=pd.DataFrame(rows))
+    panels = confusion.draw(results, colours_of(results)).axes
+    assert [panel.get_title() for panel in panels] == list(counts)
+    for panel, matrix in zip(panels, counts.values(), strict=True):
+        (image,) = panel.images
+        assert image.get_clim() == (0, 40), "the largest error of all"
+        shares = np.asarray(image.get_array(), dtype=float)
+        assert np.isnan(np.diag(np.ma.filled(shares, np.nan))).all()
+        told = [float(text.get_text()) for text in panel.texts]
+        assert told == list(itertools.chain(*matrix))
+
+
+def test_every_figure_asks_a_question_and_its_caption_says_what_is_drawn(tmp_path: Path) -> None:
+    results = results_of(tmp_path, dropout=[0.0, 0.3, 0.5])
+    for each in kind.of_experiment(results):
+        assert asked(each.draw(results, colours_of(results))).endswith("?")
+    for name, each in kind.kinds().items():
+        assert len(each.caption) > 60, name
+        if "95 %" in each.caption:
+            assert "95 % interval of the mean (Student's)" in each.caption, name
 
 
 def test_cells_are_drawn_beside_the_same_without_dropout(tmp_path: Path) -> None:
@@ -362,3 +501,31 @@ def test_a_kind_is_its_file_and_nothing_else(
         assert path.is_file()
     finally:
         kind.kinds.cache_clear()
+
+
+def test_verdicts_differ_in_colour_and_mark_and_claims_stand_by_effect() -> None:
+    verdicts = ("open", "supported", "no relevant difference", "contradicted")
+    entries: list[Any] = [
+        SimpleNamespace(
+            name=f"{verdict}-{mean}", verdict=verdict,
+            deciding=SimpleNamespace(towards_the_claim=Interval(mean, mean - 0.5, mean + 0.5)),
+        )
+        for verdict in verdicts
+        for mean in (1.0, 3.0, 2.0)
+    ]  # fmt: skip
+    figure = ledger.draw(entries)
+    (panel,) = figure.axes
+    names = [text.get_text() for text in panel.get_yticklabels()]
+    order = ("supported", "contradicted", "no relevant difference", "open")
+    assert names == [f"{verdict} {mean}" for verdict in order for mean in (3.0, 2.0, 1.0)]
+    looks = {
+        str(line.get_label()): (line.get_marker(), line.get_markerfacecolor())
+        for line in panel.lines
+        if line.get_linestyle() == "None"
+    }
+    assert shown(figure) == set(looks) == set(verdicts)
+    assert len(set(looks.values())) == 4
+    assert len({(marker, face == "white") for marker, face in looks.values()}) == 4, "in grey too"
+    low, high = sorted(panel.get_ylim())
+    assert low < -0.5
+    assert high > len(entries) - 0.5, "no mark is cut off"

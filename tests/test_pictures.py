@@ -1,7 +1,5 @@
-"""Pictures behind the figures, and the report as one HTML page."""
+"""Pictures behind the figures."""
 
-import base64
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,6 @@ from conftest import PER_CLASS, experiment, one_run
 from dropout_bench.data.arrays import open_split
 from dropout_bench.evaluation.metrics import evaluate
 from dropout_bench.evaluation.pictures import EXAMPLES, examples, features
-from dropout_bench.report.html import anchor, page
 from dropout_bench.training.result import LAST
 from dropout_bench.training.run import load_weights, network_of, train
 
@@ -58,26 +55,3 @@ def test_examples_are_the_images_on_which_most_seeds_differ(raw: Path) -> None:
 
 def test_no_examples_where_nobody_asked(raw: Path) -> None:
     assert not list(examples(experiment(), dict.fromkeys(experiment().jobs(), b""), raw))
-
-
-def test_the_page_needs_no_other_file(tmp_path: Path) -> None:
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "a.png").write_bytes(b"\x89PNG picture")
-    text = page(
-        "# On *this* & that\n\n![A picture](figures/a.png)\n\n[there](#part-one), [file](x.csv)\n\n"
-        "## Part one\n\n<details><summary>more</summary>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
-        "</details>\n",
-        tmp_path,
-    )
-    assert base64.b64encode(b"\x89PNG picture").decode() in text
-    assert '<h2 id="part-one">Part one</h2>' in text
-    assert '<a href="#part-one">there</a>' in text
-    assert "<td>2</td>" in text
-    assert "<details>" in text
-    assert 'href="x.csv"' not in text
-    assert not re.search(r'(src|href)="(?!data:|#)', text)
-    assert "http" not in text.replace("http-equiv", "")
-
-
-def test_anchors_are_those_of_headings_on_the_web() -> None:
-    assert anchor("Dropout: 0.5, & more (here)") == "dropout-05--more-here"

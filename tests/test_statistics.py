@@ -6,85 +6,92 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from dropout_bench.analysis import statistics
 from dropout_bench.analysis.statistics import (
+    above_p,
     deviations,
     false_discovery_adjusted,
+    harmonic,
     holm_adjusted,
     log_spread_ratio,
     mean_interval,
     prediction_interval,
     rank_slope,
-    seeds_needed,
     share_interval,
-    sign_flip_p,
-    sign_test_p,
+    share_p,
+    slope_values,
     slopes,
-    steadier_p,
-    trend_p,
 )
 
-
-def test_sign_flip_p_counts_the_patterns() -> None:
-    assert sign_flip_p([1.0] * 10) == 2**-10
-    assert sign_flip_p([-1.0] * 10) == 1.0
-    # Of the eight sums ±3 ±2 ±1 those of at least 3 + 2 − 1 = 4 are 6 and 4.
-    values = [3.0, 2.0, -1.0]
-    sums = [
-        sum(s * v for s, v in zip(p, values, strict=True))
-        for p in itertools.product((1, -1), repeat=3)
-    ]
-    assert sign_flip_p(values) == sum(total >= 4 for total in sums) / 8 == 2 / 8
+SAMPLES = st.lists(st.integers(-1000, 1000).map(float), min_size=2, max_size=20)
+SCORES = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=20)
+NEITHER = 0.025
+"""What each side of an interval at 95 % leaves out."""
 
 
-def test_sign_flip_p_agrees_with_scipy() -> None:
+def test_p_is_student_s() -> None:
     sample = np.random.default_rng(3).normal(0.4, 1, 9)
-    theirs = stats.permutation_test(
-        (sample,), np.mean, permutation_type="samples", alternative="greater", n_resamples=9999
-    )
-    assert sign_flip_p(sample) == pytest.approx(theirs.pvalue)
+    theirs = stats.ttest_1samp(sample, 0, alternative="greater").pvalue
+    assert above_p(sample) == pytest.approx(theirs)
+    assert above_p(-sample) == pytest.approx(1 - theirs)
 
 
-def test_sampled_sign_flips_are_near_the_exact_ones() -> None:
-    sample = np.random.default_rng(4).normal(0.3, 1, 12)
-    exact = sign_flip_p(sample)
-    doubled = np.concatenate([sample, [0.0]])  # one more seed without a difference changes nothing
-    assert sign_flip_p(doubled) == pytest.approx(exact, abs=5 * math.sqrt(exact / 4000))
+@given(SAMPLES)
+def test_p_is_below_its_level_just_where_the_interval_is_above_0(values: list[float]) -> None:
+    interval, p = mean_interval(values), above_p(values)
+    assert 0 <= p <= 1
+    if np.ptp(values):
+        assert (interval.low > 0) == (p < NEITHER)
+        assert (interval.high < 0) == (above_p(-np.array(values)) < NEITHER)
+    else:
+        assert interval.low > 0 or p == 1.0
 
 
-def test_many_seeds_are_sampled_and_repeat() -> None:
-    sample = np.random.default_rng(9).normal(0.2, 1, 14)
-    signs = np.array(list(itertools.product((1.0, -1.0), repeat=14)))
-    exact = np.mean(signs @ sample >= sample.sum() - 1e-12)
-    assert sign_flip_p(sample) == pytest.approx(exact, abs=5 * math.sqrt(exact / 4000))
-    assert sign_flip_p(sample) == sign_flip_p(sample)
-    assert sign_flip_p(sample) != sign_flip_p(sample, seed=1)
-    # A sum of at least 7 of 13 signs is one of at least ten that are positive.
-    binomial = stats.binom.sf(9, 13, 0.5)
-    few = [1.0] * 10 + [-1.0] * 3
-    assert sign_flip_p(few) == pytest.approx(binomial, abs=3 * math.sqrt(binomial / 4000))
-    assert sign_flip_p([1.0] * 40) == 1 / 4001, "the observed pattern is one of them"
+@given(SAMPLES, st.sampled_from([1e-9, 3.0, 1e9]), st.randoms())
+def test_p_depends_on_neither_the_unit_nor_the_order(
+    values: list[float], scale: float, random: Any
+) -> None:
+    turned = random.sample(values, len(values))
+    assert above_p(scale * np.array(turned)) == pytest.approx(above_p(values))
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
-def test_p_does_not_depend_on_the_unit(scale: float) -> None:
-    # Many sums are equal in theory, and differ in their last bits.
-    tenths = [1, 2, 3, -3, 6, -1]
-    patterns = itertools.product((1, -1), repeat=6)
-    sums = [sum(s * v for s, v in zip(signs, tenths, strict=True)) for signs in patterns]
-    share = sum(total >= sum(tenths) for total in sums) / 64
-    assert sign_flip_p(scale * np.array(tenths) / 10) == share
-    assert sign_flip_p(scale * np.zeros(4)) == 1.0
+@given(SAMPLES, st.integers(1, 100))
+def test_larger_differences_have_no_larger_p(values: list[float], more: int) -> None:
+    if np.ptp(values):
+        assert above_p(np.array(values) + more) <= above_p(values) * (1 + 1e-9)
 
 
-def test_under_the_null_p_is_below_a_level_no_more_often_than_that() -> None:
-    random = np.random.default_rng(5)
-    p_values = np.array([sign_flip_p(random.standard_t(3, 8)) for _ in range(1000)])
+def test_values_that_are_all_the_same_are_judged_by_their_signs() -> None:
+    assert above_p([0.3] * 12) == 2**-12
+    assert above_p([-0.3] * 12) == above_p([0.0] * 12) == 1.0
+    nearly = [0.1 + 0.2, 0.3, 0.3, 0.3]
+    assert len(set(nearly)) == 2
+    assert above_p(nearly) == 2**-4, "they differ by rounding"
+
+
+def test_under_the_null_p_is_below_a_level_as_often_as_that() -> None:
+    p_values = np.array([above_p(row) for row in np.random.default_rng(5).normal(size=(1000, 12))])
     for level in (0.01, 0.05, 0.2):
         slack = 4 * math.sqrt(level * (1 - level) / 1000)
-        assert np.mean(p_values <= level) <= level + slack
+        assert np.mean(p_values <= level) == pytest.approx(level, abs=slack)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_has_no_p(value: float) -> None:
+    for test in (above_p, share_p):
+        with pytest.raises(ValueError, match="not finite"):
+            test([0.1, value, 0.2])
+    with pytest.raises(ValueError, match="not finite"):
+        slope_values([1.0, 2.0, 3.0], [1.0, value, 3.0])
+
+
+def test_one_value_has_no_p() -> None:
+    with pytest.raises(ValueError, match="no spread"):
+        above_p([1.0])
 
 
 def test_intervals_cover_as_often_as_they_say() -> None:
@@ -118,27 +125,10 @@ def test_intervals_are_the_textbook_s() -> None:
     assert mean_interval([2.0, 2.0]) == (2.0, 2.0, 2.0)
 
 
-def test_a_trend_is_told_from_its_reverse_and_from_none() -> None:
-    random = np.random.default_rng(8)
-    rising = np.arange(5.0) + random.normal(0, 0.5, (6, 5))
-    assert trend_p(rising) < 0.001 < 0.9 < trend_p(rising[:, ::-1])
-    assert rank_slope(rising).min() > 0.5
-    none = [trend_p(random.normal(0, 1, (6, 5))) for _ in range(300)]
-    assert np.mean(np.array(none) < 0.05) < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 300)
-
-
-def test_seeds_needed_give_the_power_that_they_promise() -> None:
-    values = np.array([-1.0, 1.0, 2.0, 0.0])
-    needed = seeds_needed(values, 0.5)
-    sd = values.std(ddof=1)
-    power = stats.norm.cdf(0.5 * math.sqrt(needed) / sd - stats.norm.ppf(0.975))
-    assert power == pytest.approx(0.8, abs=0.01)
-    assert seeds_needed(values, 0.0) == math.inf
-
-
-def test_adjusted_p_values_are_benjamini_and_hochberg_s() -> None:
+def test_adjusted_p_values_are_benjamini_and_yekutieli_s() -> None:
+    assert harmonic(4) == pytest.approx(25 / 12)
     assert false_discovery_adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx(
-        [0.02, 0.04, 0.04, 0.02]
+        [0.02 * 25 / 12, 0.04 * 25 / 12, 0.04 * 25 / 12, 0.02 * 25 / 12]
     )
     assert statistics.LEVEL == 0.95
 
@@ -146,15 +136,6 @@ def test_adjusted_p_values_are_benjamini_and_hochberg_s() -> None:
 def test_adjusted_p_values_are_holm_s() -> None:
     assert holm_adjusted([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm_adjusted([0.6, 0.7]) == [1.0, 1.0]
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_value_that_is_not_finite_has_no_p(value: float) -> None:
-    """Compared with NaN no sum is as large: p was 0, both ways."""
-    with pytest.raises(ValueError, match="not finite"):
-        sign_flip_p([0.1, value, 0.2])
-    with pytest.raises(ValueError, match="not finite"):
-        trend_p(np.array([[1.0, 2.0, 3.0], [1.0, value, 3.0]]))
 
 
 def test_a_whole_number_is_in_an_interval_as_any_other_is() -> None:
@@ -166,15 +147,39 @@ def test_a_whole_number_is_in_an_interval_as_any_other_is() -> None:
     assert not interval.__contains__("0")
 
 
-def test_the_sign_test_is_the_exact_binomial_s_and_ties_say_nothing() -> None:
+def test_without_ties_p_of_a_share_is_the_exact_binomial_s() -> None:
     for above, below in itertools.product(range(8), repeat=2):
-        values = [0.3] * above + [-7.0] * below
-        if values:
-            theirs = stats.binomtest(above, above + below, alternative="greater").pvalue
-            assert sign_test_p(values) == pytest.approx(theirs)
-            assert sign_test_p(values) == pytest.approx(sign_flip_p(np.sign(values)), abs=0.02)
-            assert sign_test_p([*values, 0.0, 0.0]) == sign_test_p(values)
-    assert sign_test_p([0.0, 0.0]) == 1.0
+        scores = [1.0] * above + [0.0] * below
+        for than in (0.25, 0.5):
+            if scores:
+                theirs = stats.binomtest(above, above + below, than, alternative="greater").pvalue
+                assert share_p(scores, than) == pytest.approx(theirs)
+
+
+@given(SCORES, st.sampled_from([0.25, 0.5, 0.75]))
+def test_p_of_a_share_is_below_its_level_just_where_the_interval_is_above(
+    scores: list[float], than: float
+) -> None:
+    interval = share_interval(scores)
+    assert (interval.low > than) == (share_p(scores, than) < NEITHER)
+    turned = share_p(1 - np.array(scores), 1 - than)
+    assert (interval.high < than) == (turned < NEITHER)
+
+
+@pytest.mark.parametrize("than", [0.25, 0.5])
+@pytest.mark.parametrize("draws", [12, 24])
+def test_with_ties_a_share_is_not_found_above_more_often_than_the_level(
+    than: float, draws: int
+) -> None:
+    """Over all shares of ties, exactly: of success, tie and failure the mean is what is tested."""
+    for ties in np.linspace(0, 2 * than, 9):
+        total = np.ones(1)
+        for _ in range(draws):
+            total = np.convolve(total, [1 - than - ties / 2, ties, than - ties / 2])
+        halves = [[1.0] * (k // 2) + [0.5] * (k % 2) for k in range(2 * draws + 1)]
+        p_values = [share_p(each + [0.0] * (draws - len(each)), than) for each in halves]
+        for level in (0.025, 0.005, 0.0005):
+            assert total[np.array(p_values) <= level].sum() <= level * (1 + 1e-9)
 
 
 def test_a_share_s_interval_is_clopper_and_pearson_s() -> None:
@@ -186,16 +191,6 @@ def test_a_share_s_interval_is_clopper_and_pearson_s() -> None:
             turned = share_interval([0.0] * k + [1.0] * (n - k))
             assert found == pytest.approx((1 - turned.mean, 1 - turned.high, 1 - turned.low))
     assert share_interval([1.0, 0.0, 0.5, 0.5]) == share_interval([1.0, 0.0, 1.0, 0.0])
-
-
-def test_a_share_s_interval_leaves_a_half_out_only_where_the_sign_test_rejects() -> None:
-    for above, below, ties in itertools.product(range(13), repeat=3):
-        if 2 <= above + below + ties <= 14:
-            interval = share_interval([1.0] * above + [0.0] * below + [0.5] * ties)
-            p = sign_test_p([1.0] * above + [-1.0] * below + [0.0] * ties)
-            if ties == 0:
-                assert (interval.low > 0.5) == (p < 0.025)
-            assert interval.low <= 0.5 or p < 0.025
 
 
 def test_a_share_s_interval_covers_the_share_with_ties_and_without() -> None:
@@ -229,7 +224,7 @@ def test_of_equal_spreads_neither_is_steadier(shape: Any, shared: float) -> None
     for _ in range(500):
         common, one, other = (shape(random, n) for _ in range(3))
         a, b = (math.sqrt(shared) * common + math.sqrt(1 - shared) * own for own in (one, other))
-        ours.append(steadier_p(a, b) <= level)
+        ours.append(above_p(-log_spread_ratio(a, b)) <= level)
         classical.append(pitman_morgan_p(a, b) <= level)
         covered.append(0 in mean_interval(log_spread_ratio(2.0 * a, b) - math.log(2)))
     slack = 4 * math.sqrt(level * (1 - level) / 500)
@@ -246,8 +241,8 @@ def test_a_steadier_one_is_found_and_its_ratio_is_that_of_the_spreads() -> None:
     random = np.random.default_rng(22)
     common, one, other = random.normal(size=(3, 48))
     wide, narrow = 3.0 + common + other, 7.0 + 0.4 * (common + one)
-    assert steadier_p(narrow, wide) < 0.001 < 0.99 < steadier_p(wide, narrow)
     parts = log_spread_ratio(narrow, wide)
+    assert above_p(-parts) < 0.001 < 0.99 < above_p(parts)
     assert parts.mean() == pytest.approx(
         math.log(deviations(narrow).mean() / deviations(wide).mean())
     )
@@ -256,15 +251,11 @@ def test_a_steadier_one_is_found_and_its_ratio_is_that_of_the_spreads() -> None:
 
 def test_what_is_steadier_does_not_depend_on_the_unit_and_has_two_sides() -> None:
     one, other = np.random.default_rng(23).exponential(size=(2, 10))
-    assert steadier_p(100 * one, 100 * other) == steadier_p(one, other)
-    assert steadier_p(one + 5, other - 5) == pytest.approx(steadier_p(one, other))
     assert log_spread_ratio(100 * one, 100 * other) == pytest.approx(log_spread_ratio(one, other))
+    assert log_spread_ratio(one + 5, other - 5) == pytest.approx(log_spread_ratio(one, other))
     assert log_spread_ratio(other, one) == pytest.approx(-log_spread_ratio(one, other))
-    assert steadier_p(one, other) + steadier_p(other, one) == pytest.approx(1.0, abs=0.01)
     # Of the same values in another order neither is steadier.
     assert log_spread_ratio(one, one[::-1]).mean() == pytest.approx(0)
-    with pytest.raises(ValueError, match="not finite"):
-        steadier_p([1.0, math.nan], [1.0, 2.0])
 
 
 def test_slopes_are_least_squares() -> None:
@@ -276,3 +267,33 @@ def test_slopes_are_least_squares() -> None:
     assert slopes(table[:, ::-1], places[::-1]) == pytest.approx(expected)
     assert slopes(table + 3, places) == pytest.approx(expected)
     assert slopes(np.multiply.outer([2.0, -1.0], places), places) == pytest.approx([2.0, -1.0])
+
+
+def test_kendall_s_tau_tells_rising_from_falling_and_from_neither() -> None:
+    rows = [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 3.0, 2.0], [2.0, 2.0, 2.0]]
+    assert rank_slope(rows) == pytest.approx([1.0, -1.0, 1 / 3, 0.0])
+
+
+def test_slopes_from_draw_to_draw_are_the_jackknife_s() -> None:
+    random = np.random.default_rng(25)
+    places = random.normal(size=10)
+    assert slope_values(places, 3 - 2 * places) == pytest.approx([-2.0] * 10)
+    values = places + random.normal(size=10)
+    whole = stats.linregress(places, values).slope
+    without = [
+        stats.linregress(np.delete(places, n), np.delete(values, n)).slope for n in range(10)
+    ]
+    assert slope_values(places, values) == pytest.approx(10 * whole - 9 * np.array(without))
+    for alike in ([1.0, 1.0, 2.0], [1.0, 2.0]):
+        with pytest.raises(ValueError, match="places are the same"):
+            slope_values(alike, alike)
+
+
+def test_where_values_go_with_nothing_no_slope_is_found_more_often_than_the_level() -> None:
+    """Be the scatter of the values the same at all places, or not."""
+    random, level = np.random.default_rng(26), 0.05
+    for scatter in (0.0, 1.0):
+        places = random.normal(size=(400, 12))
+        values = random.normal(size=(400, 12)) * (1 + scatter * np.abs(places))
+        found = [above_p(slope_values(*pair)) <= level for pair in zip(places, values, strict=True)]
+        assert np.mean(found) <= level + 4 * math.sqrt(level * (1 - level) / 400)

@@ -12,6 +12,7 @@ import pytest
 from project import DIGITS, INSIDE, contents, edit, git, run
 from scipy import stats
 
+from dropout_bench.analysis.registration import State
 from dropout_bench.params.file import Params
 from dropout_bench.verify import chance, distinct_runs, draw
 
@@ -28,7 +29,7 @@ def test_a_true_report_holds_and_nothing_is_written(clone: Path) -> None:
     before = contents(clone)
     said = json.loads(run(clone, "dropout-bench", "verify", "--json"))
     assert said["holds"]
-    assert len(said["findings"]) == 4
+    assert len(said["findings"]) == 5
     git(clone, "diff", "--exit-code")
     new = {name for name in contents(clone).keys() - before.keys() if ".dvc" not in name}
     assert not new
@@ -88,6 +89,13 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a margin": (
         lambda root: edit(root / "claims.yaml", lambda text: text.replace("margin: ", "margin: 1")),
         "claims.yaml",
+    ),
+    "when a claim was written": (
+        lambda root: edit(
+            root / "reports/registered.json",
+            lambda text: text.replace(State.UNKNOWN, State.REGISTERED),
+        ),
+        "reports/registered.json",
     ),
     "a key": (
         lambda root: edit(

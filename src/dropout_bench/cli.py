@@ -253,13 +253,16 @@ def _evaluate(
 def report() -> None:
     """Render reports/report.md and its figures from the tables in reports/results/.
 
-    Tables of experiments that params.yaml no longer has are removed first.
+    Tables of experiments that params.yaml no longer has are removed first. Whether each claim was
+    in Git before its runs is read from Git's history, and kept in reports/registered.json; in a
+    clone without the history the file stays as it is.
 
     A claim in claims.yaml about a network that params.yaml does not have is an error; but in an
     experiment of DVC (dvc exp run) it is left out, and the report says so.
     """
     root, params = _params()
     _place(root, params, "report")
+    from dropout_bench.analysis import registration
     from dropout_bench.report.render import render
     from dropout_bench.tables.write import remove_gone
 
@@ -269,6 +272,8 @@ def report() -> None:
     for told in left_out:
         typer.echo(f"left out in this trial: {told}")
     about = claims.about(params.experiments)
+    registered = registration.registrations(root, about.claims, params.experiments)
+    registration.write(root / registration.REGISTERED, registered, about.claims)
     typer.echo(f"report: {render(params.experiments, about, root / 'reports', left_out)}")
 
 

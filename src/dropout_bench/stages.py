@@ -15,13 +15,16 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.training.keys import facts_of, modules_of
 
+LAYOUT = {".jinja", ".css", ".js"}
+"""Of the files of the report that are no Python, those that it is laid out with."""
+
 
 def code_digests(params: Params) -> dict[str, str | dict[str, str]]:
     """Digest the code of each stage, by experiment or dataset where it has several instances."""
     download = digest_of("data.download", "data.digits")
     train = {name: _train(each) for name, each in params.experiments.items()}
     reports = digest_of(*modules_in("report"), *modules_in("quantities.derived"))
-    templates = sorted((PACKAGE / "report").glob("*.jinja"))
+    laid_out = [file for file in (PACKAGE / "report").iterdir() if file.suffix in LAYOUT]
     return {
         "download": {name: _digest([download, vars(one)]) for name, one in DATASETS.items()},
         "train": train,
@@ -29,7 +32,9 @@ def code_digests(params: Params) -> dict[str, str | dict[str, str]]:
             name: _digest([train[name], digest_of("evaluation.stage", *measuring(each.measures))])
             for name, each in params.experiments.items()
         },
-        "report": _digest([reports, *(template.read_text() for template in templates)]),
+        "report": _digest(
+            [reports, *(file.read_text(encoding="utf-8") for file in sorted(laid_out))]
+        ),
     }
 
 

@@ -8,6 +8,7 @@ import math
 import random
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from dropout_bench import engine
+from dropout_bench.analysis import registration
 from dropout_bench.analysis.claims import load_claims
 from dropout_bench.data.download import Source
 from dropout_bench.errors import BenchError, shortened
@@ -67,11 +69,12 @@ def committed_suites(root: Path, params: Params) -> list[Suite]:
 
 
 def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
-    """Check that code, parameters, claims, ``dvc.lock``, tables and reports fit each other.
+    """Check that code, parameters, claims, ``dvc.lock``, tables, reports and history fit.
 
     No data are needed, and nothing in the project is written.
     """
     yield from _pipeline(root)
+    yield from as_registered(root, params)
     for suite in committed_suites(root, params):
         yield from _keys(suite, root)
         yield from _rendered(suite, root, params)
@@ -101,6 +104,33 @@ def _pipeline(root: Path) -> Iterator[Finding]:
         yield Finding(check, file, False, f"{told}; run: dvc repro")
     if not changed:
         yield Finding(check, "dvc.lock", True)
+
+
+def as_registered(root: Path, params: Params) -> Iterator[Finding]:
+    """Check that nothing says better of when a claim was written than Git's history does.
+
+    Without the history there is nothing to compare with, and that is told.
+    """
+    check, place = "claims were written when Git's history has them", str(registration.REGISTERED)
+    try:
+        every = load_claims(root / registration.CLAIMS, params.all_experiments)
+        claims = every.about(params.experiments).claims
+        told = registration.read(root / place, claims)
+    except BenchError as error:
+        yield Finding(check, place, False, str(error))
+        return
+    true = registration.registrations(root, claims, params.experiments)
+    wrong = [name for name in claims if told[name].state.better(true[name].state)]
+    for name in wrong:
+        said, is_so = told[name].state, true[name].state
+        remedy = "run: dvc repro --force --single-item report"
+        yield Finding(check, place, False, f"{name} is {is_so}, not {said}; {remedy}")
+    if not wrong:
+        states = Counter(each.state for each in true.values())
+        counted = ", ".join(f"{states[state]} {state}" for state in states)
+        missing = "not compared: all of Git's history is needed, and it is not here"
+        unknown = registration.State.UNKNOWN in states
+        yield Finding(check, place, True, missing if unknown else counted)
 
 
 def _keys(suite: Suite, root: Path) -> Iterator[Finding]:

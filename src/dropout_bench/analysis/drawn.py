@@ -67,7 +67,7 @@ def reference(experiment: Experiment, cell: Cell) -> Cell | None:
 
 def _place(cell: Cell) -> tuple[object, ...]:
     images = {name: value for name, value in chosen(cell.arm).items() if name in _IMAGES}
-    return cell.hidden, cell.train_size, cell.options, cell.checkpoint, str(images)
+    return *cell.point, str(images)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ class Generality:
 
     Attributes:
         holds: P(A > B), the share of settings on the claim's side of its bound, with its interval.
-        one_more: where one more setting would lie, in the unit of the check's values.
+        one_more: where one more setting would lie, in the unit of the check's values; it says
+            nothing for ``often``, whose values are 1, 0 and ½.
         factors: what was asked about, the smallest p first.
     """
 
@@ -42,7 +43,7 @@ def generality(entry: LedgerEntry, results: Results) -> Generality | None:
     settings = results.settings.iloc[: entry.draws]
     if not len(settings.columns) or one.check.direction == "steadier" or one.check.along:
         return None
-    scores = one.values if one.check.often else (np.sign(one.sides.min(axis=0)) + 1) / 2
+    scores = (np.sign(one.sides.min(axis=0)) + 1) / 2
     extra = {}
     if (base := _without(one.check.cells[0], results)) and results.experiment.has_validation:
         extra = {GAP: 100 * results.figures(base, "overfitting/accuracy")[: entry.draws]}

@@ -6,7 +6,7 @@ disagree. Only a check with ``often`` counts draws: by the binomial distribution
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +63,15 @@ class Measured:
 
     @property
     def _seen(self) -> Values:
-        bounds = np.array(self.interval)
-        return np.stack([bounds - 0.5]) if self.check.often else _seen(self.check, bounds)
+        return self._from_bounds(np.array(self.interval))
 
     @property
     def sides(self) -> Values:
         """The values as seen from each of the claim's bounds, a row a bound."""
-        return _seen(self.check, self.values)
+        return self._from_bounds(self.values)
+
+    def _from_bounds(self, values: Values) -> Values:
+        return np.stack([values - 0.5]) if self.check.often else _seen(self.check, values)
 
     @property
     def nearest(self) -> Interval:
@@ -89,16 +91,19 @@ class Measured:
         return max(abs(end - middle) for end in self.interval[1:]) < self.smallest
 
     def draws_needed(self, asked: float) -> float:
-        """Return how many draws would tell the smallest difference of interest; NaN if none is.
+        """Return how many draws would tell the mean from the claim's bound: asked · s² / d².
+
+        The distance d is the smallest of interest, or the one that is seen if that is larger.
 
         Args:
-            asked: squared standard deviations that must be told, for one draw; see
+            asked: squared standard errors that must be told; see
                 :func:`dropout_bench.analysis.rule.draws_asked`.
         """
-        return asked * float(self.values.var(ddof=1)) / self.smallest**2
+        distance = float(np.fmax(self.smallest, abs(self.nearest.mean)))
+        return asked * float(self.values.var(ddof=1)) / distance**2 if distance else math.inf
 
 
-def chances(measured: list[Measured]) -> Chances:
+def chances(measured: Sequence[Measured]) -> Chances:
     """Return the chances of a claim: all its checks must hold, any of them may decide against it.
 
     The first is an intersection-union test: its p is the largest of theirs. The others are
@@ -127,7 +132,8 @@ def measure(
         smallest: by quantity, the smallest difference of interest.
 
     Raises:
-        BenchError: the tables do not have such values, or one is not finite.
+        BenchError: the tables do not have such values, one is not finite, or those that a slope is
+            along do not differ.
     """
     cells = {cell.label: cell for cell in results.experiment.cells()}
     least = (smallest or {}).get(check.metric, math.nan)
@@ -142,7 +148,10 @@ def measure(
     values = _values(check, cells[check.of], results, check.at)[:draws]
     if check.along and (base := results.experiment.without_dropout(cells[check.of])):
         other = results.figures(base, check.along)[:draws]
-        return of_difference(check, statistics.slope_values(other, values))
+        try:
+            return of_difference(check, statistics.slope_values(other, values))
+        except ValueError as error:
+            raise BenchError(f"{check.metric} along {check.along}: {error}") from error
     if isinstance(check.than, float):
         return of_difference(check, values - check.than)
     if check.than is None and check.than_at is None:
@@ -169,15 +178,20 @@ def _values(check: Check, cell: Cell, results: Results, at: float | None) -> Val
     return values
 
 
+TIE = 1e-12
+"""What is no further from a bound is at it, but for rounding."""
+
+
 def _seen(check: Check, values: Values) -> Values:
     """Return values as seen from each bound of a check, a row a bound."""
     match check.direction:
         case "higher" | "rising":
-            return np.stack([values - check.margin])
+            seen = np.stack([values - check.margin])
         case "lower" | "falling" | "steadier":
-            return np.stack([-values - check.margin])
+            seen = np.stack([-values - check.margin])
         case "equal":
-            return np.stack([check.margin - values, check.margin + values])
+            seen = np.stack([check.margin - values, check.margin + values])
+    return np.where(np.abs(seen) <= TIE, 0.0, seen)
 
 
 def of_difference(check: Check, values: Values, smallest: float = math.nan) -> Measured:
@@ -206,13 +220,9 @@ def _same_p(values: Values, smallest: float) -> float:
     return max(statistics.above_p(smallest - values), statistics.above_p(smallest + values))
 
 
-TIE = 1e-12
-"""Differences that are no larger are rounding."""
-
-
 def _of_signs(check: Check, values: Values) -> Measured:
     """Test whether values, which are above 0 where a claim holds, mostly are; a tie is a half."""
-    scores = (np.sign(np.where(np.abs(values) <= TIE, 0.0, values)) + 1) / 2
+    scores = (np.sign(values) + 1) / 2
     # Equivalence, as below: nearer to a half than what is meaningful, to both sides.
     same = max(statistics.share_p(side, 0.5 - MOSTLY) for side in (scores, 1 - scores))
     for_it, against_it = statistics.share_p(scores), statistics.share_p(1 - scores)

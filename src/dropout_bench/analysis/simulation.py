@@ -1,12 +1,12 @@
 """Made-up data whose truth is known: how often intervals cover it, how often the rule errs."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from dropout_bench.analysis.rule import LOOKS, Chances, Look, Verdict, rule
 from dropout_bench.analysis.statistics import LEVEL
@@ -25,11 +25,12 @@ def _mixed(random: np.random.Generator, size: tuple[int, ...]) -> Array:
     return mixed
 
 
+MIXED = "mixed (one in ten five times as wide)"
 SHAPES: dict[str, Shape] = {
     "normal": lambda random, size: random.normal(size=size),
     "skewed (exponential)": lambda random, size: random.exponential(size=size) - 1,
     "heavy tails (Student's t, 3)": _heavy,
-    "mixed (one in ten five times as wide)": _mixed,
+    MIXED: _mixed,
 }
 """Distributions of differences, with mean 0 and standard deviation 1."""
 
@@ -49,7 +50,8 @@ class Simulated:
         effect: size of the true effects, in standard deviations over draws.
         false: mean share of wrong verdicts among the verdicts: what the rule is to hold down.
         found: mean share of the claims with that effect that got their verdict: the power.
-        same: mean share of the claims without any effect for which that was found.
+        same: mean share of the claims without any effect for which that was found; NaN if there is
+            no such claim.
         draws: mean number of draws at which claims with that effect were decided, or given up.
     """
 
@@ -86,27 +88,27 @@ def simulate(
     # Effects of both checks of each claim; a claim of one check has it twice.
     kinds = [(effect, effect), (-effect, -effect), (effect, effect), (effect, 0.0), (0.0, 0.0),
              (-RELEVANT, -RELEVANT)]  # fmt: skip
-    truths = np.array([kinds[number % EXPERIMENT] for number in range(claims)])
-    double = np.array([number % EXPERIMENT in {2, 3} for number in range(claims)])
+    kind = np.arange(claims) % EXPERIMENT
+    truths = np.array(kinds)[kind]
+    double, real, nothing = np.isin(kind, (2, 3)), kind < 3, kind == 4
     groups = -(-claims // EXPERIMENT)
+    counts = np.array(list(LOOKS))
     false, found, same, draws = [], [], [], []
     for _ in range(ledgers):
-        noise = _noise(random, SHAPES[shape], groups)[:claims]
-        values = noise + truths[:, :, None]
-        looks = _looks(values, double)
-        rulings = rule({f"{n}": looks[n] for n in range(claims)}, level)
-        verdicts = [rulings[f"{n}"].verdict for n in range(claims)]
+        values = _noise(random, SHAPES[shape], groups)[:claims] + truths[:, :, None]
+        rulings = rule(_looks(values, double), level).values()
+        verdicts = [ruling.verdict for ruling in rulings]
         decided = [n for n in range(claims) if verdicts[n] is not Verdict.OPEN]
         wrong = sum(not _true(verdicts[n], truths[n]) for n in decided)
         false.append(wrong / max(1, len(decided)))
-        real = [n for n in range(claims) if n % EXPERIMENT in {0, 1, 2}]
-        ways = {Verdict.SUPPORTED, Verdict.CONTRADICTED}
-        found.append(np.mean([verdicts[n] in ways for n in real]))
-        nothing = [verdicts[n] is Verdict.SAME for n in range(claims) if n % EXPERIMENT == 4]
-        same.append(np.mean(nothing) if nothing else 0.0)
-        counts = list(LOOKS)
-        draws.append(np.mean([counts[rulings[f"{n}"].look] for n in real]))
-    return Simulated(effect, *(float(np.mean(each)) for each in (false, found, same, draws)))
+        ways = [verdict in {Verdict.SUPPORTED, Verdict.CONTRADICTED} for verdict in verdicts]
+        found.append(np.mean(np.array(ways)[real]))
+        if nothing.any():
+            none = [verdict is Verdict.SAME for verdict in verdicts]
+            same.append(np.mean(np.array(none)[nothing]))
+        draws.append(np.mean(counts[[ruling.look for ruling in rulings]][real]))
+    means = (float(np.mean(each)) if each else math.nan for each in (false, found, same, draws))
+    return Simulated(effect, *means)
 
 
 def _noise(random: np.random.Generator, shape: Shape, groups: int) -> Array:
@@ -119,24 +121,23 @@ def _noise(random: np.random.Generator, shape: Shape, groups: int) -> Array:
     return noise.reshape(groups * EXPERIMENT, 2, most)
 
 
-def _looks(values: Array, double: NDArray[np.bool_]) -> list[list[Look]]:
-    """Return the looks at each claim; values are (claims, checks, draws)."""
-    found: list[list[Look]] = [[] for _ in values]
+def _looks(values: Array, double: NDArray[np.bool_]) -> dict[str, list[Look]]:
+    """Return the looks at each claim; values are (claims, 2 checks, draws), not all with both."""
+    values = np.where(double[:, None, None], values, values[:, :1])
+    checks = np.where(double, 2, 1)
+    found: dict[str, list[Look]] = {f"{number}": [] for number in range(len(values))}
     for draws, weight in LOOKS.items():
         part = values[:, :, :draws]
-        error = part.std(axis=2, ddof=1) / math.sqrt(draws)
-        mean = part.mean(axis=2)
-
-        def p(above: Array, error: Array = error, draws: int = draws) -> Array:
-            tail: Array = stats.t.sf(above / error, draws - 1)
-            return tail
-
-        ways = (p(mean), p(-mean), np.maximum(p(RELEVANT - mean), p(RELEVANT + mean)))
-        for number, looks in enumerate(found):
-            checks = 2 if double[number] else 1
-            against, same = (min(1.0, checks * way[number, :checks].min()) for way in ways[1:])
-            chances = Chances(float(ways[0][number, :checks].max()), float(against), float(same))
-            looks.append(Look(weight, chances))
+        mean, error = part.mean(axis=2), part.std(axis=2, ddof=1) / math.sqrt(draws)
+        above = np.stack([mean, -mean, RELEVANT - mean, RELEVANT + mean])
+        p = special.stdtr(draws - 1, -above / error)
+        ways = np.stack([
+            p[0].max(axis=1),
+            np.minimum(1, checks * p[1].min(axis=1)),
+            np.minimum(1, checks * np.maximum(p[2], p[3]).min(axis=1)),
+        ])  # fmt: skip
+        for looks, chances in zip(found.values(), ways.T.tolist(), strict=True):
+            looks.append(Look(weight, Chances(*chances)))
     return found
 
 
@@ -159,8 +160,8 @@ POWER_LEDGERS = 40
 
 def powers(claims: int, level: float) -> list[tuple[Simulated, Simulated]]:
     """Simulate ledgers of so many claims: by the effects, of normal differences and of mixed."""
-    shapes: Sequence[str] = ("normal", "mixed (one in ten five times as wide)")
-    return [
-        tuple(simulate(effect, claims, POWER_LEDGERS, shape, level) for shape in shapes)  # type: ignore[misc]
-        for effect in EFFECTS
-    ]
+
+    def of(effect: float, shape: str) -> Simulated:
+        return simulate(effect, claims, POWER_LEDGERS, shape, level)
+
+    return [(of(effect, "normal"), of(effect, MIXED)) for effect in EFFECTS]

@@ -126,8 +126,9 @@ def slope_values(places: Sample, values: Sample) -> NDArray[np.float64]:
     """Return a value at each draw whose mean is the slope of values over places, draw by draw.
 
     They are the jackknife's pseudo-values n b − (n − 1) bᵢ, with b the least-squares slope over
-    all n draws and bᵢ that without the i-th; they are treated as a sample of slopes. It holds too
-    where the values scatter more at some places than at others.
+    all n draws and bᵢ that without the i-th; they are treated as a sample of slopes, and their mean
+    is the slope less the jackknife's estimate of its bias. It holds too where the values scatter
+    more at some places than at others.
 
     Source: Tukey 1958, *Bias and confidence in not-quite large samples*; Miller 1974, *The
     jackknife: a review*, Biometrika 61.
@@ -154,7 +155,8 @@ def above_p(values: Sample) -> float:
 
     It is below 2.5 % just where :func:`mean_interval` is above 0 as a whole. Values that are all
     the same have no spread to be judged by: then p is 2⁻ⁿ, that of n equal signs, if they are above
-    0, and else 1.
+    0, and else 1. (So at five draws and fewer p is above 2.5 % beside an interval of no width: it
+    says less than the interval, and never another thing.)
 
     Source: Student 1908, *The probable error of a mean*, Biometrika 6.
 
@@ -183,10 +185,15 @@ def _finite(values: Sample) -> NDArray[np.float64]:
 
 
 def rank_slope(table: Sample) -> NDArray[np.float64]:
-    """Return at each seed Kendall's τ between a value and its column, in [−1, 1]."""
+    """Return at each seed Kendall's τ between a value and its column, in [−1, 1].
+
+    A row whose values are all the same, of which τ is not defined, neither rises nor falls: 0.
+    """
     rows = np.asarray(table, dtype=float)
     order = np.arange(rows.shape[1])
-    return np.array([stats.kendalltau(order, row).statistic for row in rows])
+    return np.array([
+        stats.kendalltau(order, row).statistic if np.ptp(row) else 0.0 for row in rows
+    ])  # fmt: skip
 
 
 def harmonic(count: int) -> float:

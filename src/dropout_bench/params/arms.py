@@ -127,6 +127,11 @@ class Cell(run.Cell):
         """Labels tell cells apart."""
         return hash(self.label)
 
+    @property
+    def point(self) -> tuple[object, ...]:
+        """All that cells share that differ in their arm alone."""
+        return self.hidden, self.train_size, self.options, self.checkpoint
+
     def row(self) -> dict[str, str | float]:
         """Return the column that tells the cell in every table."""
         return {"arm": self.label}

@@ -411,13 +411,11 @@ class Experiment(Options):
         plain = cell.arm.without_dropout()
         if plain == cell.arm:
             return None
-        where = (cell.hidden, cell.train_size, cell.options, cell.checkpoint)
         return next(
             (
                 other
                 for other in self._cells
-                if (other.hidden, other.train_size, other.options, other.checkpoint) == where
-                and other.arm.compared() == plain.compared()
+                if other.point == cell.point and other.arm.compared() == plain.compared()
             ),
             None,
         )

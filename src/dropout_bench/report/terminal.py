@@ -1,6 +1,5 @@
 """The ledger in the terminal: as a table, and one claim as a whole."""
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,24 +10,22 @@ from rich.text import Text
 from dropout_bench.analysis.claims import Claim, Claims
 from dropout_bench.analysis.generality import generality
 from dropout_bench.analysis.ledger import (
-    HOLDS,
     LedgerEntry,
     ledger,
     looks_of,
     unfinished,
     what_must_hold,
 )
-from dropout_bench.analysis.measured import chances
+from dropout_bench.analysis.measured import Measured, chances
+from dropout_bench.analysis.registration import CLAIMS, registrations
 from dropout_bench.analysis.rule import Look, Verdict
 from dropout_bench.analysis.standing import Standing, standing
 from dropout_bench.errors import BenchError, did_you_mean
 from dropout_bench.params.file import Params, Suite
 from dropout_bench.positions import lines
 from dropout_bench.quantities.registry import quantity
-from dropout_bench.report import text
+from dropout_bench.report import sentences, text
 from dropout_bench.tables.read import Results, read_results
-
-CLAIMS = "claims.yaml"
 
 
 def found(
@@ -112,9 +109,7 @@ def keys_of(params: Params, experiment: str) -> tuple[str, ...]:
     return ("suites", suite, experiment) if suite else ("experiments", experiment)
 
 
-def explain(
-    root: Path, params: Params, claims: Claims, name: str, registration: str | None = None
-) -> Iterator[str]:
+def explain(root: Path, params: Params, claims: Claims, name: str) -> Iterator[str]:
     """Tell all that is known of a claim, line by line.
 
     Args:
@@ -122,7 +117,6 @@ def explain(
         params: its parameters.
         claims: all of ``claims.yaml``.
         name: of a claim of the ledger, one that must hold, one about times, or an untested one.
-        registration: what Git's history says of it.
 
     Raises:
         BenchError: there is none of this name.
@@ -138,11 +132,21 @@ def explain(
         yield from _tested(root, params, claims, section, name)
     else:
         yield f"  not tested: {it.why}"
-    if registration:
-        yield f"  {registration}"
+    if section == "claims":
+        yield from _registered(root, params, name, it)
     yield from _written(root / CLAIMS, section, name)
     if isinstance(it, Claim):
         yield from _written(root / Params.file, *keys_of(params, it.experiment))
+
+
+def _registered(root: Path, params: Params, name: str, claim: Claim) -> Iterator[str]:
+    """Tell what Git's history says of a claim and its numbers."""
+    reports = params.reports_of(claim.experiment)
+    known = registrations(root, {name: claim}, params.all_experiments, reports)[name]
+    yield f"  {known.state}"
+    for since, commit in (("in this form", known.form), ("measured", known.measured)):
+        if commit:
+            yield f"    {since} since {commit.name}, {commit.date}: {commit.subject}"
 
 
 def _written(path: Path, *keys: str) -> Iterator[str]:
@@ -176,7 +180,7 @@ def _tested(root: Path, params: Params, claims: Claims, section: str, name: str)
         return
     yield from _checks(case.entry)
     if section == "must_hold":
-        yield f"  {_HELD[case.entry.verdict]}; p {_p(case.entry.p)}, by itself, at {HOLDS}"
+        yield f"  {_HELD[case.entry.verdict]}, by its interval"
         return
     yield from _looks(case)
     yield from _verdict(case, claims.level)
@@ -220,7 +224,17 @@ def _checks(entry: LedgerEntry) -> Iterator[str]:
     for measured in entry.measured:
         decides = " (decides)" if len(entry.measured) > 1 and measured is entry.deciding else ""
         yield f"  check {text.told(measured.check)}{decides}"
-        yield f"    {text.effect(measured)}; {text.relevant(measured)}"
+        yield f"    {text.effect(measured)}; {_relevant(measured)}"
+
+
+def _relevant(measured: Measured) -> str:
+    """Say what a check takes for a difference: its margin, or the smallest one of interest."""
+    if measured.check.margin:
+        scale, digits, unit = text.unit_of(measured.check)
+        return f"margin {scale * measured.check.margin:.{digits}f}{unit}"
+    if least := text.smallest(measured):
+        return f"smallest difference of interest {least}"
+    return "no smallest difference of interest is stated"
 
 
 def _looks(case: _Case) -> Iterator[str]:
@@ -232,8 +246,8 @@ def _looks(case: _Case) -> Iterator[str]:
         ways = zip(("for", "against", "no relevant difference"), look.chances, strict=True)
         reason = unfinished(entry.claim, case.results, draws)
         yield (
-            f"  look at {draws} draws: p {', '.join(f'{way} {_p(p)}' for way, p in ways)}; "
-            + (reason or f"twice the smallest over its weight {weight:g}: {_p(look.p)}")
+            f"  look at {draws} draws: p {', '.join(f'{way} {text.p(p)}' for way, p in ways)}; "
+            + (reason or f"twice the smallest over its weight {weight:g}: {text.p(look.p)}")
         )
 
 
@@ -241,36 +255,20 @@ def _verdict(case: _Case, level: float) -> Iterator[str]:
     entry = case.entry
     below = "below" if entry.corrected < level else "not below"
     yield (
-        f"  {entry.verdict}, with {entry.draws} draws: p {_p(entry.p)}, corrected over "
-        f"{len(case.entries)} claims {_p(entry.corrected)}, {below} {level:g}"
+        f"  {entry.verdict}, with {entry.draws} draws: p {text.p(entry.p)}, corrected over "
+        f"{len(case.entries)} claims {text.p(entry.corrected)}, {below} {level:g}"
     )
-    if entry.reason:
-        yield f"    no verdict: {entry.reason}"
-    elif entry.verdict is Verdict.OPEN:
-        power = "" if math.isnan(entry.needed) else ", with a power of 80 %"
-        yield f"    {needs(entry)}{power}"
-
-
-def needs(entry: LedgerEntry) -> str:
-    """Say how many draws would tell the smallest difference of interest, or an open claim's margin.
-
-    That is with a power of 80 %; see :func:`dropout_bench.analysis.rule.draws_asked`.
-    """
-    if math.isnan(entry.needed):
-        return "how many draws would do is not known: no smallest difference of interest is stated"
-    return f"about {math.ceil(entry.needed):,} draws would do"
+    if wanted := sentences.wanted(entry):
+        yield f"    {wanted}"
 
 
 def _generality(case: _Case) -> Iterator[str]:
-    found, check = generality(case.entry, case.results), case.entry.deciding.check
-    if found is None:
+    if (seen := generality(case.entry, case.results)) is None:
         return
-    told = f"  over drawn settings: on the claim's side at {text.share(found.holds)} of them"
-    if not check.often:  # of ones and zeros such an interval says nothing
-        told += f"; one more would lie at {text.one_more(check, found.one_more)}"
-    yield told
-    if of := text.general(found, check):
-        yield f"    {of}"
+    yield (
+        f"  over drawn settings: on the claim's side at {text.share(seen.holds)}; one more would "
+        f"lie at {sentences.one_more(case.entry.deciding, seen)}; {sentences.depends_on(seen)}"
+    )
 
 
 def _opposed(case: _Case, claims: Claims) -> Iterator[str]:
@@ -280,7 +278,3 @@ def _opposed(case: _Case, claims: Claims) -> Iterator[str]:
         if name in claim.contradicts or other in case.entry.claim.contradicts:
             verdict = case.entries[other].verdict if other in case.entries else "not judged"
             yield f"  against {other}: “{claim.says}” ({verdict})"
-
-
-def _p(value: float) -> str:
-    return "below 0.0001" if value < 0.0001 else f"{value:.4f}"

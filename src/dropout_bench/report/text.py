@@ -1,5 +1,6 @@
 """Values in the form that the report shows: text, and nothing but text."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,9 +11,9 @@ from dropout_bench.analysis.axes import AXES
 from dropout_bench.analysis.claims import Check
 from dropout_bench.analysis.drawn import GAP, Compared, Course, Dependence, Ended
 from dropout_bench.analysis.effects import Effect
-from dropout_bench.analysis.generality import Generality
 from dropout_bench.analysis.measured import Measured
 from dropout_bench.analysis.population import Factor
+from dropout_bench.analysis.rule import LOOKS
 from dropout_bench.analysis.statistics import Interval
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.params.arms import Arm
@@ -205,15 +206,18 @@ def sentence(effect: Effect) -> str:
     return f"Between {label} and no dropout the {name} shows no clear difference: it is {by}"
 
 
-def _reader_s(check: Check) -> tuple[float, int, str]:
-    """Return the factor to a reader's unit of a check's values, their decimals, and the unit."""
+def unit_of(check: Check) -> tuple[float, int, str]:
+    """Return the factor to a check's unit, its decimals, and the unit, in words.
+
+    Logarithms keep theirs: :func:`effect` writes their means as ratios.
+    """
     unit, scale, digits = "", 1.0, 3
-    if check.often:
-        return 100.0, 0, " % of draws"
     if isinstance(check.of, tuple) and not check.over:
         unit, digits = " (Kendall's τ)", 2
     elif quantity(check.metric).unit == "fraction":
         unit, scale, digits = " points", 100.0, 2
+    elif quantity(check.metric).unit == "nats":
+        unit = " nats"
     unit += f" per {AXES[check.over].per}" if check.over else ""
     if check.along:
         along = quantity(check.along)
@@ -232,49 +236,71 @@ def effect(measured: Measured) -> str:
     if check.direction == "steadier":
         ratio, least, most = (f"{math.exp(value):.2f}" for value in measured.interval)
         return f"{ratio} times the spread ({least} to {most})"
-    scale, digits, unit = _reader_s(check)
+    scale, digits, unit = unit_of(check)
+    if (of := quantity(check.metric).unit).startswith("log "):
+        ratio, least, most = (f"{math.exp(value):.2f}" for value in measured.interval)
+        return f"{ratio} times the {of.removeprefix('log ')} ({least} to {most}){unit}"
     mean, low, high = (scale * value for value in measured.interval)
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
 
 
-def relevant(measured: Measured) -> str:
-    """Say what a check takes for a difference: its margin, or the smallest one of interest."""
-    check = measured.check
-    if math.isnan(measured.smallest):
-        return "no smallest difference of interest is stated"
-    if check.direction == "steadier":
-        return f"smallest ratio of interest {math.exp(measured.smallest):.2f}"
-    scale, digits, unit = _reader_s(check)
-    size = f"{scale * measured.smallest:.{digits}f}{unit}"
-    if check.often:
-        return f"smallest distance from a half of interest {size}"
-    if check.direction == "equal":
-        return f"equal is within {size}"
-    if check.margin:
-        return f"by more than {size}" if check.margin > 0 else f"not short by more than {size}"
-    return f"smallest difference of interest {size}"
-
-
-def one_more(check: Check, values: Interval) -> str:
-    """Write where one more setting would lie: ``-0.52 to +1.31 points``."""
-    scale, digits, unit = _reader_s(check)
-    return f"{scale * values.low:+.{digits}f} to {scale * values.high:+.{digits}f}{unit}"
+def arm(label: str) -> str:
+    """Write an arm as sentences do: the standard network is no dropout."""
+    return "no dropout" if label == "standard" else label
 
 
 def told(check: Check) -> str:
-    """Write a check as a phrase: ``test/accuracy: dropout 0.5 higher than standard``."""
+    """Write a check as a phrase: ``test accuracy: dropout 0.5 higher than no dropout``."""
     place = f" at {check.at:g}" if check.at is not None else ""
     place += f", epoch {check.epoch}" if check.epoch else ""
-    what = f"{'gain in ' if check.gain else ''}{check.metric}{place}"
+    title = quantity(check.metric).title
+    what = f"{'gain in ' if check.gain else ''}{title}{place}"
     often = ", at most draws" if check.often else ""
     if check.along:
-        return f"{what}: {check.of}, {check.direction} with {check.along} of the network without"
+        along = quantity(check.along).title
+        return (
+            f"{what}: {arm(str(check.of))}, {check.direction} with {along} of the network without"
+        )
     if isinstance(check.of, tuple):
-        return f"{what}: {check.direction} from {check.of[0]} to {check.of[-1]}{often}"
-    other = f"at {check.than_at:g}" if check.than_at is not None else 0
+        ends = f"from {arm(check.of[0])} to {arm(check.of[-1])}"
+        return f"{what}: {check.direction} {ends}{often}"
+    other = f"at {check.than_at:g}" if check.than_at is not None else "0"
     than = "to" if check.direction == "equal" else "than"
     of = other if check.than is None else check.than
-    return f"{what}: {check.of} {check.direction} {than} {of}{often}"
+    of = arm(of) if isinstance(of, str) else f"{of:g}"
+    return f"{what}: {arm(check.of)} {check.direction} {than} {of}{often}"
+
+
+def smallest(measured: Measured) -> str:
+    """Write the smallest difference of interest of a check, in the unit of its effect."""
+    check = measured.check
+    if math.isnan(measured.smallest) or check.margin:
+        return ""
+    if check.often:
+        return f"{100 * measured.smallest:.0f} % from a half"
+    of = quantity(check.metric).unit
+    if check.direction == "steadier" or of.startswith("log "):
+        return f"{math.exp(measured.smallest):.2f} times"
+    scale, digits, unit = unit_of(check)
+    return f"{scale * measured.smallest:.{digits}f}{unit}"
+
+
+def p(value: float) -> str:
+    """Write a p value; a small one by its order, never as 0."""
+    if value >= 0.001:
+        return f"{value:.3f}"
+    return "< 1e-9" if value < 1e-9 else f"{value:.0e}"
+
+
+def looks() -> str:
+    """List the draws at which claims are looked at."""
+    return _listed([f"{draws}" for draws in LOOKS])
+
+
+def yaml_of(check: Check) -> str:
+    """Write a check as a line of ``claims.yaml``."""
+    content = check.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+    return f"- {{ {', '.join(f'{key}: {json.dumps(value)}' for key, value in content.items())} }}"
 
 
 _FACTORS = {
@@ -321,61 +347,37 @@ def _listed(parts: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _with_effect(factor: Factor, scale: float, digits: int, unit: str) -> str:
-    """Write a factor with what the gain changes by, in a reader's unit."""
-
-    def scaled(values: Interval) -> Interval:
-        return Interval(*(scale * value for value in values))
-
+def _with_effect(factor: Factor) -> str:
+    """Write a factor with what the gain changes by."""
     name = "width" if factor.name == "width" else factor_title(factor.name)
     told = f"the {name}"
     if factor.slope:
         per = "doubling" if factor.doublings else "point" if factor.name == GAP else "unit"
         per = "layer" if factor.name == "depth" else per
-        effect = f"{interval(scaled(factor.slope), digits)}{unit} per {per}"
+        effect = f"{interval(factor.slope)} points per {per}"
     else:
-        means = (
-            f"{level(at)} {scaled(those).mean:+.{digits}f}" for at, those in factor.levels.items()
-        )
-        effect = f"{', '.join(means)}{unit}"
+        means = (f"{level(at)} {those.mean:+.2f}" for at, those in factor.levels.items())
+        effect = f"{', '.join(means)} points"
     return f"{told} ({effect}; {100 * factor.share:.0f} % of its variance)"
-
-
-_POINTS = (1.0, 2, " points")
 
 
 def goes_with(found: Dependence, short: bool = False) -> str:
     """Say what a gain goes with, or that it goes with nothing; short for a title."""
     if not found.factors:
         return ""
+    names = [factor_title(factor.name) for factor in found.found]
     if short:
-        names = [factor_title(factor.name) for factor in found.found]
         return f"It goes with the {_listed(names)}." if names else "It goes with none of these."
     begin = f"The gain of {found.pair.cell.label} over {found.pair.than.label} goes with "
-    return begin + _what_with(found.factors, found.found, _POINTS)
-
-
-def general(found: Generality, check: Check) -> str:
-    """Say what the values of a check go with; nothing where nothing could be asked about."""
-    if not found.factors:
-        return ""
-    return f"It goes with {_what_with(found.factors, found.found, _reader_s(check))}"
-
-
-def _what_with(
-    factors: Sequence[Factor], found: Sequence[Factor], unit: tuple[float, int, str]
-) -> str:
-    """Say what something goes with, after these words; the smallest p of all factors first."""
-    names = [factor_title(factor.name) for factor in found]
-    asked = list(dict.fromkeys(factor_title(each.name) for each in factors))
+    asked = list(dict.fromkeys(factor_title(each.name) for each in found.factors))
     if not names:
-        first = factors[0]
+        first = found.factors[0]
         return (
-            f"nothing of what was asked about ({', '.join(asked)}): the smallest adjusted "
+            f"{begin}nothing of what was asked about ({', '.join(asked)}): the smallest adjusted "
             f"p is {first.adjusted:.2f}, of the {factor_title(first.name)}."
         )
     rest = [name for name in asked if name not in names]
-    told = f"{_listed([_with_effect(factor, *unit) for factor in found])}."
+    told = f"{begin}{_listed([_with_effect(factor) for factor in found.found])}."
     if rest:
         told += f" Not shown to matter: {_listed(rest)}."
     return told

@@ -38,8 +38,12 @@ class Trained(NamedTuple):
     @property
     def loss(self) -> float:
         """The validation loss of the weights that are evaluated: what a candidate is chosen by."""
-        where = self.best if self.job.cell.checkpoint == "best" else -1
-        return self.curves[where].get("val/loss", 0.0)
+        return self.evaluated.get("val/loss", 0.0)
+
+    @property
+    def evaluated(self) -> Mapping[str, float]:
+        """The point of the curves at the weights that are evaluated."""
+        return self.curves[self.best if self.job.cell.checkpoint == "best" else -1]
 
     def about(self) -> Row:
         """Return how long it was: epochs, the best one, how many there could have been."""
@@ -158,14 +162,13 @@ def options_text(options: Mapping[str, object]) -> str:
 
 def _candidate(one: Trained, is_chosen: bool) -> Row:
     cell, run = one.job.cell, one.job.run
-    where = one.best if cell.checkpoint == "best" else -1
     return {
         **cell.row(),
         "seed": run.seed,
         "candidate": one.job.candidate,
         **one.about(),
-        "val/loss": one.curves[where]["val/loss"],
-        "val/accuracy": one.curves[where]["val/accuracy"],
+        "val/loss": one.evaluated["val/loss"],
+        "val/accuracy": one.evaluated["val/accuracy"],
         "chosen": int(is_chosen),
         "key": one.key,
         "weights": one.weights,

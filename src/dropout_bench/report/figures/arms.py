@@ -8,26 +8,26 @@ from dropout_bench.analysis.population import Population
 from dropout_bench.report import text
 from dropout_bench.report.figures import rates
 from dropout_bench.report.figures.kind import Kind, along_axis
-from dropout_bench.report.figures.style import Colours, dots, panels
+from dropout_bench.report.figures.style import INTERVAL, NEUTRAL, Colours, dots, panels, title
 from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw each arm's gain in test accuracy and loss: a dot a draw, the mean with its interval."""
     rows = by_gain(results)
-    figure, axes = panels(2, 9, 1.1 + 0.3 * max(2, len(rows)), sharey=True, width_ratios=[1.25, 1])
+    figure, axes = panels(2, 0.95 + 0.25 * len(rows), sharey=True, width_ratios=[1.25, 1])
     gains = ([row.accuracy for row in rows], [row.loss for row in rows])
     told = ([row.in_accuracy for row in rows], [row.in_loss for row in rows])
     for panel, values, populations in zip(axes, gains, told, strict=True):
         for place, (row, those) in enumerate(zip(rows, values, strict=True)):
             dots(panel, those, place, colours(row.cell))
             panel.text(
-                1.02, place, _better(populations[place]), fontsize=7, va="center",
+                1.02, place, _better(populations[place]), va="center",
                 transform=panel.get_yaxis_transform(),
             )  # fmt: skip
         panel.axvline(0, color="black", lw=0.8)
         panel.text(
-            1.02, -0.75, "better at", fontsize=7, va="center", color="#555555",
+            1.02, -0.5, "better\nat", va="bottom", color=NEUTRAL,
             transform=panel.get_yaxis_transform(),
         )  # fmt: skip
     several = len({row.than.label for row in rows}) > 1
@@ -35,9 +35,11 @@ def draw(results: Results, colours: Colours) -> Figure:
     axes[0].set_yticks(range(len(rows)), names)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     than = "the one named" if several else rows[0].than.label
-    axes[0].set(xlabel=f"gain in test accuracy over {than} (points)")
-    axes[1].set(xlabel="lower test loss (nats)")
-    figure.suptitle(text.arms_title(rows), fontsize=9)
+    axes[0].set(xlabel=f"gain in test accuracy\nover {than} (points)")
+    axes[1].set(xlabel=f"lower test loss\nthan {than} (nats)")
+    asked = f"Is {rows[0].cell.label} better" if len(rows) == 1 else "Which of these are better"
+    other = "than the same without" if several else f"than {than}"
+    title(figure, f"{asked} {other}?", text.arms_title(rows))
     return figure
 
 
@@ -63,6 +65,7 @@ KIND = Kind(
     draw,
     applies,
     "Paired differences to the network without dropout, right of the line better: a dot a draw, "
-    "the mean and its 95 % interval. Beside them the share of draws at which the arm is better.",
+    f"a diamond the mean, a bar the {INTERVAL}. Beside them the share of draws at which the arm is "
+    "better.",
     place=5,
 )

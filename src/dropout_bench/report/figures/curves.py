@@ -10,11 +10,9 @@ from matplotlib.ticker import MaxNLocator
 from dropout_bench.params.arms import Cell
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report.figures.kind import Kind
-from dropout_bench.report.figures.style import AXES, SPLIT_NAMES, Colours, legend, panels
+from dropout_bench.report.figures.style import AXES, SPLIT_NAMES, WIDTH, Colours, title
 from dropout_bench.tables.read import Results
 
-MOST = 5
-"""More cells than these are too many for one panel."""
 COLUMNS = 4
 STYLES = {"train": "-", "val": "--", "test": ":"}
 
@@ -22,76 +20,55 @@ STYLES = {"train": "-", "val": "--", "test": ":"}
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw loss and accuracy by epoch: mean over seeds, a band of one standard deviation.
 
-    Networks that are too many for one panel get small ones, on the same scales.
+    Each network has its panels, beside the same without dropout in grey, all on the same scales. A
+    single one has them side by side.
     """
     splits = [split for split in STYLES if results.curves[f"{split}/loss"].notna().any()]
-    groups = grouped(results.experiment, colours)
-    if len(groups) == 1:
-        figure, axes = panels(2, 9, 3.6)
-        for panel, metric in zip(axes, AXES, strict=True):
-            _curves(panel, results, groups[0], splits, metric, colours)
-            panel.set(xlabel="epoch", ylabel=AXES[metric])
-        legend(figure, min(len(groups[0]), 3), axes[0])
-        return figure
+    groups = grouped(results.experiment)
+    single = len(groups) == 1
     columns = min(COLUMNS, len(groups))
     bands = -(-len(groups) // columns)
-    figure = Figure(figsize=(9, 0.5 + 3.6 * bands), dpi=130, layout="constrained")
-    grid = figure.subplots(2 * bands, columns, squeeze=False)
+    size = (WIDTH, 2.7 if single else 0.4 + 3 * bands)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(*((1, 2) if single else (2 * bands, columns)), squeeze=False)
     for row, metric in enumerate(AXES):
+        first = grid[0, row] if single else grid[row, 0]
         for place in range(bands * columns):
             band, column = divmod(place, columns)
-            panel = grid[2 * band + row, column]
+            panel = first if single else grid[2 * band + row, column]
             if place >= len(groups):
                 panel.remove()
                 continue
             _curves(panel, results, groups[place], splits, metric, colours)
             if place:
-                panel.sharey(grid[row, 0])
+                panel.sharey(first)
+                panel.tick_params(labelleft=column == 0)
             if not column:
-                panel.set(ylabel=metric if metric == "loss" else AXES[metric])
-            if row:
+                panel.set(ylabel="loss (nats)" if metric == "loss" else AXES[metric])
+            if row or single:
                 panel.set(xlabel="epoch")
-            else:
-                _name(panel, groups[place])
+            if not row:
+                panel.set_title(groups[place][-1].label)
     samples = [Line2D([], [], color="black", ls=STYLES[split]) for split in splits]
     names = [SPLIT_NAMES[split] for split in splits]
-    figure.legend(samples, names, loc="outside lower center", ncols=len(splits))
+    bases = [group[0] for group in groups if len(group) > 1]
+    if bases:
+        same = {base.label for base in bases}
+        samples.append(Line2D([], [], color=colours(bases[0]), lw=4, alpha=0.5))
+        names.append(same.pop() if len(same) == 1 else "the same without dropout")
+    figure.legend(samples, names, loc="outside lower center", ncols=len(names))
+    title(figure, "How does training go, and how far is it from new images?")
     return figure
 
 
-def _name(panel: Axes, cells: Sequence[Cell]) -> None:
-    """Write what its cells share above a panel, and in it what tells them apart."""
-    labels = [cell.label.split(", ") for cell in cells]
-    shared = [part for part in labels[0] if all(part in label for label in labels)]
-    names = [", ".join(part for part in label if part not in shared) for label in labels]
-    panel.set_title(", ".join(shared), fontsize=7)
-    if len(cells) > 1:
-        solid = [line for line in panel.lines if line.get_linestyle() == "-"]
-        panel.legend(solid, names, fontsize=5.5, loc="upper right")
-
-
-def grouped(experiment: Experiment, colours: Colours) -> list[list[Cell]]:
-    """Split cells into panels: few to a panel, each of another colour.
-
-    All in one if they fit. Else a variant's rates stand together, beside the network without.
-    """
-    cells = experiment.cells()
-    if len(cells) <= MOST and len({*map(colours, cells)}) == len(cells):
-        return [cells]
-    bases = {cell: experiment.without_dropout(cell) for cell in cells}
-    groups: dict[tuple[object, ...], list[list[Cell]]] = {}
-    for cell, base in bases.items():
-        if cell in bases.values():
-            continue
-        key = (cell.variant, cell.input_dropout, cell.hidden, cell.train_size, cell.options)
-        group = groups.setdefault(key, [])
-        for panel in group:
-            if len(panel) < MOST and colours(cell) not in map(colours, panel):
-                panel.append(cell)
-                break
-        else:
-            group.append([base, cell] if base else [cell])
-    return [panel for group in groups.values() for panel in group]
+def grouped(experiment: Experiment) -> list[list[Cell]]:
+    """Return what has panels of its own: each network, after the same without dropout."""
+    bases = {cell: experiment.without_dropout(cell) for cell in experiment.cells()}
+    return [
+        [base, cell] if base else [cell]
+        for cell, base in bases.items()
+        if cell not in bases.values()
+    ]
 
 
 def _curves(
@@ -114,7 +91,7 @@ def _curves(
             label = f"{cell.label}, {SPLIT_NAMES[split]}"
             panel.plot(mean.index, mean, STYLES[split], color=colour, label=label)
             panel.fill_between(mean.index, mean - sd, mean + sd, color=colour, alpha=0.15, lw=0)
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def applies(results: Results) -> bool:
@@ -126,8 +103,9 @@ KIND = Kind(
     "curves",
     draw,
     applies,
-    "Mean over seeds, as far as all of a network's trainings go; the band is one standard "
-    "deviation. Training figures are those seen while training: with dropout they are those of "
-    "the thinned networks.",
+    "In colour the network named above, in grey the same without dropout. Lines are means over "
+    "seeds, as far as all trainings of a network go; bands are one standard deviation over seeds. "
+    "Training figures are those seen while training: with dropout they are those of the thinned "
+    "networks. The loss is the negative log-likelihood.",
     place=40,
 )

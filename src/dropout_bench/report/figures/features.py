@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from dropout_bench.params.arms import Cell
 from dropout_bench.report.figures.kind import Kind, measures
-from dropout_bench.report.figures.style import Colours
+from dropout_bench.report.figures.style import WIDTH, Colours, title
 from dropout_bench.tables.read import Results
 
 
@@ -39,7 +39,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     columns = 12
     of_cells = [pictures(results, cell, "feature") for cell in cells]
     rows = -(-max(map(len, of_cells)) // columns)
-    size = (8, (0.7 * rows + 0.3) * len(cells))
+    size = (WIDTH, (0.6 * rows + 0.3) * len(cells))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(cells), 1, squeeze=False)[:, 0]
     for panel, cell, drawn in zip(axes, cells, of_cells, strict=True):
@@ -47,7 +47,8 @@ def draw(results: Results, colours: Colours) -> Figure:
         montage = np.vstack([side_by_side(results, part, gap=2) for part in parts])
         panel.imshow(montage, cmap="PuOr_r", vmin=1, vmax=255)
         panel.set_axis_off()
-        panel.set_title(cell.label, fontsize=9)
+        panel.set_title(cell.label)
+    title(figure, "What do the units of the first hidden layer look at?")
     return figure
 
 

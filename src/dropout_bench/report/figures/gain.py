@@ -22,14 +22,13 @@ def draw(results: Results, colours: style.Colours) -> Figure:
         found.setdefault(line, []).append(cell)
     by_first = {cells[0]: cells for cells in found.values()}
     drawn = bool(experiment.draw.names)
-    figure, axes = style.panels(2, 8, 3.2)
+    figure, axes = style.panels(2, 2.8)
     lines_of_gain = 0
-    for number, (first, look) in enumerate(colours.lines(by_first)):
+    for first, look in colours.lines(by_first):
         cells = by_first[first]
         x = [cell.train_size if by_size else experiment.hidden.index(cell.hidden) for cell in cells]
         said = f"{first.train_size} images" if by_size else widths_text(first.hidden)
-        marker = style.MARKERS[number % len(style.MARKERS)]
-        shown = look | {"marker": marker, "label": style.label_without(first, said)}
+        shown = look | {"label": style.label_without(first, said)}
         errors = [style.error(results, cell) for cell in cells]
         if drawn:  # their spread is that of the settings
             axes[0].plot(x, [error.mean for error in errors], ms=4, lw=1.2, **shown)
@@ -49,6 +48,7 @@ def draw(results: Results, colours: style.Colours) -> Figure:
             panel.set_xticks(experiment.resolved_train_sizes)
             panel.xaxis.set_major_formatter("{x:,.0f}")
             panel.minorticks_off()
+            panel.tick_params(axis="x", rotation=30)
             panel.set(xlabel="training images")
         else:
             names = [
@@ -59,8 +59,10 @@ def draw(results: Results, colours: style.Colours) -> Figure:
     axes[0].set(ylabel="test error (%)", yscale="log")
     axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].yaxis.set_minor_formatter("{x:g}")
-    axes[1].set(ylabel="accuracy gained by dropout (points)")
-    style.legend(figure, 3, axes[0])
+    axes[1].set(ylabel="gain by dropout (points)")
+    over = "With how many training images" if by_size else "In which networks"
+    style.title(figure, f"{over} does dropout help?")
+    style.name_lines(figure, *axes)
     return figure
 
 
@@ -68,8 +70,8 @@ KIND = Kind(
     "gain",
     draw,
     along_axis,
-    "Left, test error; right, the accuracy that dropout adds, paired by seed: "
-    "above the line it helps. Bars are 95 % intervals over seeds, or over draws of the setting; of "
-    "the error at drawn settings there are none, as they would be those of the settings.",
+    "Left, mean test error; right, the test accuracy that dropout adds, paired by seed: above the "
+    f"line it helps. Bars are the {style.INTERVAL}, over seeds or draws of the setting; the error "
+    "at drawn settings has none, as its spread is that of the settings.",
     place=20,
 )

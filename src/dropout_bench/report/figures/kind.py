@@ -17,7 +17,7 @@ from dropout_bench.report import figures
 from dropout_bench.report.figures.style import STYLE, Colours
 from dropout_bench.tables.read import Results
 
-COLOURS = 256
+COLOURS = 128
 """A palette's, of which each picture has its own."""
 
 

@@ -1,21 +1,29 @@
 """The ledger at a glance."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from dropout_bench.analysis.ledger import LedgerEntry
 from dropout_bench.analysis.rule import Verdict
-from dropout_bench.report.figures.style import BLUE, VERMILION, legend
+from dropout_bench.report.figures.style import (
+    BLUE,
+    NEUTRAL,
+    SIZE,
+    VERMILION,
+    WIDTH,
+    legend,
+    title,
+)
 
-COLOURS = {
-    Verdict.SUPPORTED: BLUE,
-    Verdict.CONTRADICTED: VERMILION,
-    Verdict.SAME: "#009E73",
-    Verdict.OPEN: "#888888",
+MARKS: dict[Verdict, dict[str, Any]] = {
+    Verdict.SUPPORTED: {"color": BLUE, "marker": "o"},
+    Verdict.CONTRADICTED: {"color": VERMILION, "marker": "X"},
+    Verdict.SAME: {"color": "#CC79A7", "marker": "s"},
+    Verdict.OPEN: {"color": NEUTRAL, "marker": "o", "mfc": "white", "lw": 1},
 }
-
-
+"""Of the verdicts, in the order in which they stand."""
 COLUMN = 40
 """More claims than these stand in two columns."""
 
@@ -24,27 +32,36 @@ def draw(entries: Sequence[LedgerEntry]) -> Figure:
     """Draw every claim's deciding check, in standard deviations over seeds, on the claim's side.
 
     What is drawn is the distance of the mean from the bound that the claim has to pass, divided by
-    the standard deviation of the differences: right of 0 the claim holds.
+    the standard deviation of the differences: right of 0 the claim holds. Claims stand by verdict,
+    then by this distance, the largest first.
     """
-    verdicts = list(Verdict)
-    order = sorted(entries, key=lambda entry: (verdicts.index(entry.verdict), entry.name))
+    verdicts = list(MARKS)
+    distances = {entry.name: entry.deciding.towards_the_claim for entry in entries}
+    order = sorted(
+        entries,
+        key=lambda entry: (verdicts.index(entry.verdict), -distances[entry.name].mean),
+    )
     columns = 1 if len(order) <= COLUMN else 2
     length = -(-len(order) // columns)
-    size = (7 if columns == 1 else 11, 0.8 + 0.19 * max(3, length))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.16 * max(3, length)), layout="constrained")
     panels = figure.subplots(1, columns, squeeze=False, sharex=True)[0]
     for number, panel in enumerate(panels):
         here = order[number * length : (number + 1) * length]
         for place, entry in enumerate(here):
-            mean, low, high = entry.deciding.towards_the_claim
-            colour = COLOURS[entry.verdict]
-            panel.plot([low, high], [place] * 2, color=colour, lw=2, label=str(entry.verdict))
-            panel.plot(mean, place, "o", color=colour, ms=4)
+            mean, low, high = distances[entry.name]
+            look = MARKS[entry.verdict]
+            panel.plot([low, high], [place] * 2, color=look["color"], lw=look.get("lw", 2))
+            panel.plot(mean, place, **{"ms": 5, "ls": "none", "label": str(entry.verdict)} | look)
         panel.axvline(0, color="black", lw=0.8)
         panel.set_xscale("symlog", linthresh=1)
         panel.xaxis.set_major_formatter("{x:g}")
-        panel.set_yticks(range(len(here)), [entry.name for entry in here], fontsize=8)
+        names = [entry.name.replace("-", " ") for entry in here]
+        panel.set_yticks(range(len(here)), names, fontsize=SIZE - 1)
         panel.set_ylim(length - 0.4, -0.6)
-        panel.set(xlabel="distance from the claim's bound (sd over draws)")
-    legend(figure, 3, *panels)
+    distance = "distance from the claim's bound (standard deviations over draws)"
+    figure.supxlabel(distance, fontsize=SIZE)
+    legend(figure, 4, *panels)
+    title(
+        figure, "Which claims hold?", "Right of the line the claim holds, left of it its opposite."
+    )
     return figure

@@ -6,19 +6,26 @@ from matplotlib.ticker import FixedLocator
 from dropout_bench.analysis.drawn import courses
 from dropout_bench.report import text
 from dropout_bench.report.figures.kind import Kind
-from dropout_bench.report.figures.style import BLUE, HUES, MARKERS, VERMILION, Colours, panels
+from dropout_bench.report.figures.style import (
+    HUES,
+    INTERVAL,
+    MARKERS,
+    Colours,
+    name_lines,
+    panels,
+    title,
+)
 from dropout_bench.tables.read import Results
 
 
 def draw(results: Results, colours: Colours) -> Figure:
     """Draw the gain in validation accuracy over the optimiser's steps: mean and interval."""
     those = courses(results)
-    figure, (panel,) = panels(1, 7, 3.6)
+    figure, (panel,) = panels(1, 2.9)
     cells = {cell.label: cell for cell in results.experiment.cells()}
-    hues = (BLUE, VERMILION, *HUES)
     for place, course in enumerate(those):
         of_arm = cells.get(course.name)
-        colour = colours(of_arm) if of_arm else hues[place % len(hues)]
+        colour = colours(of_arm) if of_arm else HUES[place % len(HUES)]
         means = [gain.mean for gain in course.gains]
         label = course.name if of_arm else text.level(course.name)
         marker = MARKERS[place % len(MARKERS)]
@@ -34,8 +41,8 @@ def draw(results: Results, colours: Colours) -> Figure:
     panel.yaxis.set_major_formatter("{x:g}")
     panel.minorticks_off()
     panel.set(xlabel="optimiser steps", ylabel="gain in validation accuracy (points)")
-    panel.legend(fontsize=8)
-    figure.suptitle(text.courses_title(those), fontsize=9)
+    title(figure, "After how many steps does dropout pay?", text.courses_title(those))
+    name_lines(figure, panel)
     return figure
 
 
@@ -51,7 +58,7 @@ KIND = Kind(
     draw,
     applies,
     "The accuracy that dropout adds on validation images after equally many optimiser steps, "
-    "with the weights of that moment: mean over draws, and its 95 % interval. Beyond 2 points the "
-    "scale is logarithmic.",
+    f"with the weights of that moment. Lines are means over draws, bands the {INTERVAL}. Beyond 2 "
+    "points the scale is logarithmic.",
     place=3,
 )

@@ -39,10 +39,8 @@ def draw(results: Results, colours: Colours) -> Figure:
     be that of the settings, and only means are drawn of it.
     """
     drawn = bool(results.experiment.draw.names)
-    count = 3 if drawn else 2
-    ratios = [1.6, 1, 1] if drawn else [1, 1]
-    figure, axes = style.panels(count, 9.5 if drawn else 8, 3.4, width_ratios=ratios)
-    *before, of_error, of_gap = axes
+    figure = Figure(figsize=(style.WIDTH, 3.4 if drawn else 2.6), layout="constrained")
+    before, (of_error, of_gap) = _panels(figure, drawn)
     found = lines(results)
     several = [len({*each}) > 1 for each in zip(*found, strict=True)]
     for place, ((variant, pixels, options), cells) in enumerate(found.items()):
@@ -51,7 +49,7 @@ def draw(results: Results, colours: Colours) -> Figure:
         gaps = [style.percent(results.figures(cell, "gap/accuracy")) for cell in cells]
         parts = (variant, f"{100 * pixels:g} % of the pixels dropped", options)
         label = ", ".join(part for part, told in zip(parts, several, strict=True) if told)
-        colour = colours(cells[-1]) if several[0] else "#777777"
+        colour = colours(cells[-1]) if several[0] else style.NEUTRAL
         dash, marker = (each[place % len(each)] for each in (style.DASHES, style.MARKERS))
         for panel, intervals in zip((of_error, of_gap), (errors, gaps), strict=True):
             means = [interval.mean for interval in intervals]
@@ -67,18 +65,30 @@ def draw(results: Results, colours: Colours) -> Figure:
         # Equal steps to two points, then logarithmic: a rate that ruins a network is seen beside.
         low, high = panel.get_ylim()
         panel.set_yscale("symlog", linthresh=2, linscale=1.2)
-        panel.set_yticks([at for at in (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5) if low < at < high])
+        panel.set_yticks([at for at in (-50, -20, -5, -2, -1, 0, 1, 2, 5) if low < at < high])
         panel.set_ylim(low, high)
         panel.yaxis.set_major_formatter("{x:g}")
-        panel.set(ylabel="gain in test accuracy (points)")
-        figure.suptitle(text.rates_title(_by_rate(results)), fontsize=9)
+        panel.set(ylabel="gain in test accuracy (points)", xlabel="dropout rate")
     of_error.set(ylabel="mean test error (%)" if drawn else "test error (%)")
-    of_gap.set(ylabel="training − test accuracy (points)")
-    for panel in axes:
-        panel.set(xlabel="dropout rate" if drawn else "dropout rate of the hidden layers")
+    of_gap.set(ylabel="gap (points)" if drawn else "training − test accuracy (points)")
+    of_gap.set(xlabel="dropout rate" if drawn else "dropout rate of the hidden layers")
+    if not drawn:
+        of_error.set(xlabel="dropout rate of the hidden layers")
+    finding = text.rates_title(_by_rate(results)) if drawn else ""
+    style.title(figure, "Which dropout rate is best?", finding)
     if len(found) > 1:
-        style.legend(figure, 3, of_error)
+        style.name_lines(figure, of_gap)
     return figure
+
+
+def _panels(figure: Figure, drawn: bool) -> tuple[list[Axes], list[Axes]]:
+    """Make the panel of gains, where settings are drawn, and those of error and gap."""
+    if not drawn:
+        return [], list(figure.subplots(1, 2))
+    grid = figure.add_gridspec(2, 2, width_ratios=[1.7, 1])
+    upper = figure.add_subplot(grid[0, 1])
+    upper.tick_params(labelbottom=False)
+    return [figure.add_subplot(grid[:, 0])], [upper, figure.add_subplot(grid[1, 1], sharex=upper)]
 
 
 def _by_rate(results: Results) -> list[Compared]:
@@ -120,7 +130,7 @@ def _layered(panel: Axes, results: Results, colours: Colours) -> None:
             style.with_bars(panel, [at], [gain], color=colours(pair.cell), marker="s", mfc="white")
             panel.annotate(
                 rates_text(rates), (at, gain.high), (0, 4), textcoords="offset points",
-                fontsize=7, ha="center", rotation=90, va="bottom",
+                ha="center", rotation=90, va="bottom",
             )  # fmt: skip
 
 
@@ -135,8 +145,10 @@ KIND = Kind(
     "rates",
     draw,
     applies,
-    "Test error over the dropout rate, and the generalisation gap. Bars are 95 % intervals over "
-    "seeds. Where settings are drawn, first the gain over no dropout, paired: a dot a draw, the "
-    "mean with its 95 % interval; squares have a rate for each layer, at their mean.",
+    "Test error over the dropout rate, and the generalisation gap: training accuracy less test "
+    f"accuracy. Marks are means, bars the {style.INTERVAL}. Where settings are drawn, first the "
+    "gain over no dropout, paired: a dot a draw; squares have a rate for each layer, at their "
+    "mean; beyond 2 points the scale is logarithmic. Error and gap have no bars there: their "
+    "spread is that of the settings.",
     place=10,
 )

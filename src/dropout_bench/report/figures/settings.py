@@ -1,20 +1,23 @@
 """What a gain depends on: over everything that was drawn."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropout_bench.analysis.drawn import GAP, Dependence, dependence
-from dropout_bench.analysis.statistics import mean_interval
+from dropout_bench.analysis.drawn import GAP, Dependence, dependence, drops, own_options
+from dropout_bench.analysis.statistics import Interval, mean_interval
 from dropout_bench.quantities.quantity import Values
 from dropout_bench.report import text
 from dropout_bench.report.figures.kind import Kind
-from dropout_bench.report.figures.style import Colours, with_bars
+from dropout_bench.report.figures.style import INTERVAL, WIDTH, Colours, title, with_bars
 from dropout_bench.tables.read import Results
 
+COLUMNS = 3
 FEW = 4
-"""Numbers with no more values than these are levels."""
+"""Numbers with no more values than these are levels; means of fewer draws have no interval."""
 
 
 def draw(results: Results, colours: Colours) -> Figure:
@@ -22,27 +25,26 @@ def draw(results: Results, colours: Colours) -> Figure:
     found = dependence(results)
     if found is None:
         raise ValueError(f"{results.name} draws no settings")
-    names = [str(name) for name in found.settings if name != GAP]
-    columns = max(2, -(-len(names) // 2))
-    wide = 2 if GAP in found.settings else 0
-    figure = Figure(figsize=(9.5, 4.2), layout="constrained")
-    grid = figure.add_gridspec(2, columns + wide)
+    names = [str(name) for name in found.settings]
+    rows = -(-len(names) // COLUMNS)
+    figure = Figure(figsize=(WIDTH, 1.55 * rows), layout="constrained")
+    grid = figure.add_gridspec(rows, COLUMNS)
     first: Axes | None = None
     for place, name in enumerate(names):
-        row, column = divmod(place, columns)
-        panel = figure.add_subplot(grid[row, column], sharey=first)
+        row, column = divmod(place, COLUMNS)
+        across = slice(column, COLUMNS if name == GAP else column + 1)  # it comes last
+        panel = figure.add_subplot(grid[row, across], sharey=first)
         first = first or panel
         _panel(panel, found, name, colours)
-        panel.tick_params(labelleft=column == 0, labelsize=7)
+        panel.tick_params(labelleft=column == 0)
         if column == 0:
             panel.set(ylabel="gain (points)")
-    if wide:
-        panel = figure.add_subplot(grid[:, columns:], sharey=first)
-        _panel(panel, found, GAP, colours)
-        panel.set_xlabel("training − validation accuracy without dropout (points)", fontsize=8)
+    if first:  # by the dots: intervals of a few draws would press all else flat
+        low, high = min(0, *found.pair.accuracy), max(0, *found.pair.accuracy)
+        first.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     of, than = found.pair.cell.label, found.pair.than.label
-    title = f"Gain of {of} over {than} in test accuracy. {text.goes_with(found, short=True)}"
-    figure.suptitle(title, fontsize=9)
+    question = f"When does {of} gain test accuracy over {than}?"
+    title(figure, question, text.goes_with(found, short=True))
     return figure
 
 
@@ -51,11 +53,13 @@ def _panel(panel: Axes, found: Dependence, name: str, colours: Colours) -> None:
     gains, values = found.pair.accuracy, found.settings[name]
     colour = colours(found.pair.cell)
     panel.axhline(0, color="black", lw=0.8)
-    title = text.factor_title(name)
-    if any(text.factor_title(factor.name) == title for factor in found.found):
-        panel.set_title(f"{title} *", fontsize=8, fontweight="bold")
+    said = text.factor_title(name)
+    if any(text.factor_title(factor.name) == said for factor in found.found):
+        panel.set_title(f"{said} *", fontweight="bold")
     else:
-        panel.set_title(title, fontsize=8)
+        panel.set_title(said)
+    if name == GAP:
+        panel.set_xlabel("training − validation accuracy without dropout (points)")
     few = 1 if name == GAP else FEW
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > few:
         _numbers(panel, values.to_numpy(dtype=float), gains, colour, logarithmic=name != GAP)
@@ -65,13 +69,18 @@ def _panel(panel: Axes, found: Dependence, name: str, colours: Colours) -> None:
     for place, those in enumerate(by_level):
         beside = place + np.linspace(-0.18, 0.18, len(those))
         panel.plot(beside, those, "o", color=colour, ms=3, alpha=0.5, mew=0)
-    intervals = [mean_interval(those) for those in by_level]
+    intervals = [
+        mean_interval(those)
+        if len(those) >= FEW
+        else Interval(float(np.mean(those)), math.nan, math.nan)
+        for those in by_level
+    ]
     with_bars(panel, range(len(levels)), intervals, color="black", marker="D", ls="none")
     names = [text.level(level) for level in levels]
     panel.set_xticks(range(len(levels)), names)
     panel.set_xlim(-0.5, len(levels) - 0.5)
-    if sum(map(len, names)) > 18:
-        panel.tick_params(axis="x", rotation=40)
+    if sum(map(len, names)) > 24:
+        panel.tick_params(axis="x", rotation=30)
         for label in panel.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
 
@@ -95,13 +104,27 @@ def _order(level: object) -> tuple[list[float], str]:
     return numbers, str(level)
 
 
+def applies(results: Results) -> bool:
+    """Whether it asks of dropout alone: of one kind of it, at whatever rates, and no other option.
+
+    Experiments that compare dropout with something else share its draws: the figure would be the
+    same in each of them.
+    """
+    asked = results.experiment
+    arms = [cell.arm for cell in asked.cells()]
+    kinds = {arm.variant for arm in arms if drops(arm)}
+    alone = len(kinds) == 1 and not any(own_options(asked, arm) for arm in arms)
+    return alone and dependence(results) is not None
+
+
 KIND = Kind(
     "settings",
     draw,
-    lambda results: dependence(results) is not None,
-    "A dot is a draw: a setting and a seed. Diamonds are means with 95 % intervals, lines "
-    "least squares. A star marks what the gain goes with (permutation test, adjusted by Holm over "
-    "all panels, p below 0.05). The gap is taken on validation images: on test images it would "
-    "share the noise of the gain.",
+    applies,
+    "A dot is a draw: a setting and a seed. Diamonds are means over the draws of a level, bars the "
+    f"{INTERVAL}, where there are four draws or more; they may leave the panel. Lines are least "
+    "squares. A star marks what the gain goes with (permutation test, adjusted by Holm over all "
+    "panels, p below 0.05). The gap is taken on validation images: on test images it would share "
+    "the noise of the gain.",
     place=12,
 )

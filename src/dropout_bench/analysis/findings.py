@@ -1,0 +1,86 @@
+"""What a reader with ten seconds is told: whether to use dropout, at what rate, what decides it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dropout_bench.analysis.drawn import Compared, Dependence, compared, dependence, drops
+from dropout_bench.tables.read import Results
+
+LEAST_RATES = 3
+"""Rates that an experiment must compare to say which is the best."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the experiments say together.
+
+    Attributes:
+        results: the experiment over drawn settings that compares most rates.
+        by_rate: its rates against no dropout, the lowest first.
+        dependence: what the gain goes with there.
+        by_images: where an experiment has sizes, dropout against none at each, the fewest images
+            first.
+        sizes: that experiment.
+    """
+
+    results: Results
+    by_rate: tuple[Compared, ...]
+    dependence: Dependence | None
+    by_images: tuple[Compared, ...] = ()
+    sizes: Results | None = None
+
+    @property
+    def best(self) -> Compared:
+        """The rate of the largest mean gain in test accuracy."""
+        return max(self.by_rate, key=lambda row: row.in_accuracy.gain.mean)
+
+    @property
+    def better(self) -> list[Compared]:
+        """The rates that are better than none: their whole interval is."""
+        return [row for row in self.by_rate if row.in_accuracy.gain.low > 0]
+
+    @property
+    def worse(self) -> list[Compared]:
+        """The rates that are worse than none."""
+        return [row for row in self.by_rate if row.in_accuracy.gain.high < 0]
+
+
+def findings(those: Sequence[Results]) -> Findings | None:
+    """Find what there is to say; None where no experiment compares rates over drawn settings."""
+    drawn = [(each, _rates(each)) for each in those if each.experiment.draw.names]
+    first, rates = max(drawn, key=lambda one: len(one[1]), default=(None, ()))
+    if first is None or len(rates) < LEAST_RATES:
+        return None
+    sizes = next((each for each in those if len(each.experiment.train_size) > 1), None)
+    return Findings(
+        first,
+        rates,
+        dependence(first),
+        _sizes(sizes) if sizes else (),
+        sizes,
+    )
+
+
+def _rates(results: Results) -> tuple[Compared, ...]:
+    """Return the arms with one rate for all layers, and nothing else, against no dropout."""
+    if results.experiment.arms:
+        return ()
+    pairs = [
+        pair
+        for pair in compared(results)
+        if pair.cell.variant == "dropout"
+        and len({*pair.cell.dropout}) == 1
+        and not pair.cell.input_dropout
+        and not drops(pair.than.arm)
+    ]
+    return tuple(sorted(pairs, key=lambda pair: pair.cell.dropout))
+
+
+def _sizes(results: Results) -> tuple[Compared, ...]:
+    """Return the arm that chooses its rate, else the first with dropout, at each size."""
+    pairs = [pair for pair in compared(results) if drops(pair.cell.arm)]
+    if not pairs:
+        return ()
+    arm = next((pair.cell.arm for pair in pairs if pair.cell.arm.choose), pairs[0].cell.arm)
+    mine = [pair for pair in pairs if pair.cell.arm == arm]
+    return tuple(sorted(mine, key=lambda pair: pair.cell.train_size or 0))

@@ -1,0 +1,153 @@
+"""What the report says in sentences, each computed from the tables and saying no more than they."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from dropout_bench.analysis.drawn import GAP, Compared
+from dropout_bench.analysis.findings import Findings
+from dropout_bench.analysis.generality import Generality
+from dropout_bench.analysis.ledger import LedgerEntry
+from dropout_bench.analysis.measured import Measured
+from dropout_bench.analysis.rule import LOOKS, Verdict
+from dropout_bench.analysis.statistics import Interval
+from dropout_bench.params.experiment import Experiment
+from dropout_bench.report import text
+
+HEADINGS = {
+    Verdict.SUPPORTED: "Is so",
+    Verdict.CONTRADICTED: "Is not so",
+    Verdict.SAME: "Makes no relevant difference",
+    Verdict.OPEN: "Open",
+}
+"""What stands above the claims of each verdict."""
+
+
+def headline(found: Findings) -> str:
+    """Say whether to use dropout, and at what rate."""
+    best, draws = found.best, len(found.best.accuracy)
+    seen = best.in_accuracy
+    rate = best.cell.dropout[0]
+    begin = "Dropout helps on average" if seen.gain.low > 0 else "No rate of dropout clearly helps"
+    return (
+        f"{begin}: over {draws} drawn settings rate {rate:g}, the best of {len(found.by_rate)}, "
+        f"changes test accuracy by {text.interval(seen.gain)} points, and is better in "
+        f"{text.share(seen.better)} of them. In one more setting it may be anything from "
+        f"{text.ends(seen.one_more)} points."
+    )
+
+
+def rule_of_thumb(found: Findings) -> str:
+    """Say what to do, as far as the intervals go."""
+    better, worse = found.better, found.worse
+    if better:
+        rates = [row.cell.dropout[0] for row in better]
+        told = (
+            f"Choose the rate on validation images between {rates[0]:g} and {rates[-1]:g}"
+            if len(rates) > 1
+            else f"Use a rate of {rates[0]:g}"
+        )
+        told += f": each of {_listed(rates)} gains on average ({_gains(better)} points)"
+    else:
+        told = "Leave it out, or choose the rate on validation images with none among them"
+    if worse:
+        rates = [row.cell.dropout[0] for row in worse]
+        told += f"; {_listed(rates)} costs accuracy ({_gains(worse)} points)"
+    return f"{told}."
+
+
+def what_decides(found: Findings) -> str:
+    """Say what the gain goes with: the images, what was drawn, the gap without dropout."""
+    parts = []
+    if found.by_images:
+        gains = (
+            f"{text.interval(row.in_accuracy.gain)} with {row.cell.train_size:,}"
+            for row in found.by_images
+        )
+        parts.append(f"By the number of training images the gain is {', '.join(gains)} points.")
+    if found.dependence:
+        parts.append(text.goes_with(found.dependence))
+        if GAP in found.dependence.settings and GAP not in {f.name for f in found.dependence.found}:
+            parts.append(
+                "That it helps the more a network overfits without it is not shown here: the gain "
+                "does not clearly go with the gap between training and validation."
+            )
+    return " ".join(filter(None, parts))
+
+
+def _listed(rates: Sequence[float]) -> str:
+    names = [f"{rate:g}" for rate in rates]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _gains(rows: Iterable[Compared]) -> str:
+    return ", ".join(f"{row.in_accuracy.gain.mean:+.2f}" for row in rows)
+
+
+def counted(entries: Sequence[LedgerEntry]) -> str:
+    """Say how many claims have which verdict."""
+    verdicts = [entry.verdict for entry in entries]
+    words = {
+        Verdict.SUPPORTED: "are supported",
+        Verdict.CONTRADICTED: "are contradicted",
+        Verdict.SAME: "make no relevant difference",
+        Verdict.OPEN: "are open",
+    }
+    told = [f"{verdicts.count(verdict)} {said}" for verdict, said in words.items()]
+    return f"Of {len(entries)} claims {', '.join(told[:-1])} and {told[-1]}."
+
+
+def scope(experiment: Experiment, draws: int) -> str:
+    """Say of what a verdict is: of so many drawn settings, or of one."""
+    if experiment.draw.names:
+        return f"over {draws} drawn settings"
+    return f"at {draws} seeds of one setting"
+
+
+def effect(entry: LedgerEntry, experiment: Experiment) -> str:
+    """Write the check that decides, with its effect and its scope."""
+    one = entry.deciding
+    told = f"{text.told(one.check)}, {text.effect(one)}, {scope(experiment, entry.draws)}"
+    if entry.verdict is Verdict.SUPPORTED and one.small and not one.check.margin:
+        told += "; less than what is of interest"
+    return told
+
+
+def wanted(entry: LedgerEntry) -> str:
+    """Say what an open claim would take; "" for others."""
+    if entry.verdict is not Verdict.OPEN:
+        return ""
+    if entry.reason:
+        return entry.reason
+    if math.isinf(entry.needed):
+        return "no number of draws would tell the difference that is seen from its bound"
+    draws = math.ceil(entry.needed)
+    reach = ", more than any look has" if draws > max(LOOKS) else ""
+    return f"about {draws:,} draws would decide it{reach}"
+
+
+def depends_on(seen: Generality | None) -> str:
+    """Say whether a claim is general, or what it depends on; – where no setting is drawn."""
+    if seen is None:
+        return "–"
+    if not seen.factors:
+        return "not asked"
+    names = dict.fromkeys(text.factor_title(factor.name) for factor in seen.found)
+    return f"depends on {', '.join(names)}" if names else "general"
+
+
+def one_more(measured: Measured, seen: Generality | None) -> str:
+    """Write where one more setting would lie, in the unit of the effect."""
+    if seen is None or measured.check.often:
+        return "–"
+    scale, digits, _ = text.unit_of(measured.check)
+    ends = Interval(*(scale * end for end in seen.one_more))
+    return f"{ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+
+
+def at_each_draw(measured: Measured) -> str:
+    """Write the value at each draw, in order."""
+    if measured.check.often:
+        words = {1.0: "yes", 0.0: "no", 0.5: "tie"}
+        return " · ".join(words[value] for value in measured.values.tolist())
+    scale, digits, _ = text.unit_of(measured.check)
+    return " · ".join(f"{scale * value:+.{digits}f}" for value in measured.values.tolist())
