@@ -56,7 +56,7 @@ def keys_markdown() -> str:
             if key not in inherited:
                 told_default = "required" if key in required else _default(field)
                 meaning = field["description"].replace("``", "`").replace(":meth:", "")
-                meaning = meaning.replace("|", r"\|")
+                meaning = meaning.replace("|", r"\|").replace("\n", " ")
                 value = _value(field, schema.get("$defs", {}))
                 lines.append(f"| `{key}` | {meaning} | {value} | {told_default} |")
     for what, names in (("variants", VARIANTS), ("measures", EXPERIMENT_MEASURES)):

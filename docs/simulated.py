@@ -7,7 +7,7 @@ import itertools
 from pathlib import Path
 
 from dropout_bench.analysis.rule import LOOKS
-from dropout_bench.analysis.simulation import SHAPES, coverage, simulate
+from dropout_bench.analysis.simulation import SHAPES, SHARED, SKEWED, coverage, simulate
 
 PAGE = Path(__file__).parent / "method.md"
 
@@ -37,10 +37,12 @@ def simulation_table() -> str:
         "| no relevant difference found where there is none | mean draws |",
         "|---|---|---|---|---|---|",
     ]
-    for shape, effect in itertools.product(SHAPES, EFFECTS):
-        one = simulate(effect, CLAIMS, LEDGERS, shape)
+    kinds = [(shape, shape, SHARED) for shape in SHAPES]
+    kinds.append((f"{SKEWED}, nothing shared", SKEWED, 0.0))
+    for (title, shape, shared), effect in itertools.product(kinds, EFFECTS):
+        one = simulate(effect, CLAIMS, LEDGERS, shape, shared=shared)
         lines.append(
-            f"| {shape} | {effect:g} | {100 * one.false:.1f} % "
+            f"| {title} | {effect:g} | {100 * one.false:.1f} % "
             f"| {f'{100 * one.found:.0f} %' if effect else '–'} "
             f"| {100 * one.same:.0f} % | {one.draws:.0f} |"
         )

@@ -2,10 +2,13 @@
 
 import doctest
 import re
+import runpy
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 PROJECT = Path(__file__).parents[1]
 
@@ -14,6 +17,14 @@ def test_the_list_of_keys_is_that_of_the_schema() -> None:
     words = [sys.executable, "docs/reference.py"]
     done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert (PROJECT / "docs" / "keys.md").read_text() == done.stdout, "run: make docs"
+
+
+@pytest.mark.parametrize("mark", ["coverage", pytest.param("simulation", marks=pytest.mark.slow)])
+def test_the_tables_of_simulated_data_are_those_of_the_code(mark: str) -> None:
+    ours = runpy.run_path(str(PROJECT / "docs" / "simulated.py"))
+    page = (PROJECT / "docs" / "method.md").read_text()
+    assert f"<!-- {mark} -->" in page
+    assert ours["with_table"](page, mark, ours[f"{mark}_table"]()) == page, "run: make docs"
 
 
 def test_examples_in_docstrings_run() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import experiment
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -221,9 +222,10 @@ def test_arms_are_drawn_by_their_gain_a_dot_a_draw(tmp_path: Path) -> None:
     shares = [told.get_text() for told in left.texts if told.get_text().endswith("%")]
     assert shares == [f"{100 * np.mean(by_label[name].accuracy > 0):.0f} %" for name in names]
     assert left.get_xlabel() == "gain in test accuracy\nover none (points)"
-    title = figure.get_suptitle()
-    assert title.startswith("1 of 3 arms are clearly better than none, most of all dropout (+")
-    assert title.endswith("1 clearly worse: decay")
+    assert figure.get_suptitle().startswith("Which of these are better than none?")
+    told = text.arms_title(compared(results))
+    assert told.startswith("1 of 3 arms are clearly better than none, most of all dropout (+")
+    assert told.endswith("1 clearly worse: decay")
 
 
 def test_arms_of_several_references_name_them(tmp_path: Path) -> None:
@@ -336,7 +338,7 @@ def test_what_was_chosen_is_counted_by_value(tmp_path: Path) -> None:
     assert told == ["0.2 (9)", "0.5 (3)"]
     bars = [bar for bar in panel.patches if isinstance(bar, Rectangle) and bar.get_y() == 0.5]
     assert [bar.get_x() for bar in bars] == [0, 1], "by value"
-    often, seldom = (sum(bar.get_facecolor()[:3]) for bar in bars)
+    often, seldom = (sum(to_rgb(bar.get_facecolor())) for bar in bars)
     assert often < seldom, "the more often, the darker"
 
 

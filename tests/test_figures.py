@@ -85,7 +85,7 @@ def shown(figure: Figure) -> set[str]:
     return legends | {name for panel in figure.axes for name in at_ends(panel)}
 
 
-def at_ends(panel: Axes) -> dict[str, tuple[Any, tuple[float, float]]]:
+def at_ends(panel: Axes) -> dict[str, tuple[Any, tuple[float, ...]]]:
     """What stands at the ends of a panel's lines: the leader's colour, and where the line ends."""
     found = {}
     for told in panel.texts:
@@ -424,8 +424,10 @@ def test_averages_over_masks_are_shown_of_arms_that_choose_their_rate(tmp_path: 
     figure = masks.draw(results, Colours([asked]))
     (drawn,) = bars(figure.axes[0]).items()
     assert drawn[0] == "dropout"
-    assert drawn[1][:2] == ([1.0, 10.0], pytest.approx([49.0, 40.0]))
-    assert drawn[1][2][0] == to_rgba(Colours([asked])(cells["dropout"]))
+    x, y, (colour, _) = drawn[1]
+    assert x == [1.0, 10.0]
+    assert y == pytest.approx([49.0, 40.0])
+    assert colour == to_rgba(Colours([asked])(cells["dropout"]))
     assert set(at_ends(figure.axes[1])) == {"dropout"}
 
 

@@ -196,8 +196,8 @@ def test_a_difference_that_is_its_margin_but_for_rounding_is_neither_side_of_it(
 def test_a_ledger_s_p_values_are_two_sided_and_over_weights_and_corrected() -> None:
     random = np.random.default_rng(3)
     values = {name: random.normal(mean, 1, 12) for name, mean in (("a", 2.0), ("b", -0.5))}
-    measured = {name: (of_difference(check(), each),) for name, each in values.items()}
-    measured["c"] = (measured["a"][0], measured["b"][0])
+    measured = {name: [of_difference(check(), each)] for name, each in values.items()}
+    measured["c"] = [measured["a"][0], measured["b"][0]]
     claims = {name: claim(*[check()] * len(parts)) for name, parts in measured.items()}
     looked = {name: {0.2: parts} for name, parts in measured.items()}
     entries = judged(claims, looked, LEVEL)
@@ -284,20 +284,23 @@ def test_a_verdict_is_shown_with_the_draws_that_it_rests_on() -> None:
 
 
 def test_an_open_claim_says_how_many_draws_it_would_need() -> None:
-    values = np.random.default_rng(2).normal(0.0, 1.0, 12)
+    values = 0.3 + np.tile([-1.0, 1.0], 6)
+    seen = 0.3  # between the two that are of interest
     parts = [of_difference(check(), values, smallest) for smallest in (0.5, 0.25, math.nan)]
-    for chosen, expected in (
-        (parts[:1], draws_asked(LEVEL, 0, 1) * values.var(ddof=1) / 0.5**2),
-        (parts[:2], draws_asked(LEVEL, 0, 1) * values.var(ddof=1) / 0.25**2),
-        (parts[1:], math.nan),
-        (parts[::-1], math.nan),
+    for chosen, distance in (
+        (parts[:1], 0.5),
+        (parts[:2], max(0.25, seen)),
+        (parts[2:], seen),
     ):
-        assert alone(*chosen).needed == pytest.approx(expected, nan_ok=True)
+        expected = draws_asked(LEVEL, 0, 1) * values.var(ddof=1) / distance**2
+        assert alone(*chosen).needed == pytest.approx(expected)
     assert math.isnan(alone(of_difference(check(), values + 9, 0.5)).needed), "it is decided"
+    level = of_difference(check(), np.array([-1.0, 1.0, -1.0, 1.0]))
+    assert math.isinf(alone(level).needed), "nothing is seen, and nothing is small"
 
 
 def test_what_is_said_of_the_whole_ledger() -> None:
-    made = {
+    made: dict[str, tuple[Any, dict[str, Any]]] = {
         "zebra": (looked(1.0), {"contradicts": ("apple",)}),
         "apple": (looked(1.0, 1.0), {"contradicts": ("zebra",)}),
         "mouse": (looked(0.04, 0.03), {}),

@@ -118,6 +118,7 @@ CLAIM = {
 }
 CLAIMS: dict[str, Any] = {
     "level": 0.05,
+    "smallest": {"test/accuracy": 0.005},
     "sources": {"someone": "Someone 2014"},
     "published": {
         "question": {

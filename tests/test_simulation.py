@@ -5,7 +5,14 @@ import math
 import pytest
 
 from dropout_bench.analysis import simulation
-from dropout_bench.analysis.simulation import POWER_LEDGERS, SHAPES, coverage, powers, simulate
+from dropout_bench.analysis.simulation import (
+    POWER_LEDGERS,
+    SHAPES,
+    SKEWED,
+    coverage,
+    powers,
+    simulate,
+)
 
 LEVEL = 0.05
 CLAIMS = 68
@@ -62,8 +69,8 @@ def test_the_interval_of_skewed_values_covers_less() -> None:
     covered = {shape: coverage(shape, 12, 4000) for shape in SHAPES}
     slack = 4 * math.sqrt(0.05 * 0.95 / 4000)
     assert covered["normal"] == pytest.approx(0.95, abs=slack)
-    assert covered["skewed (exponential)"] == pytest.approx(0.905, abs=2 * slack)
-    assert all(share > 0.95 - slack for shape, share in covered.items() if "exp" not in shape)
+    assert covered[SKEWED] == pytest.approx(0.905, abs=2 * slack)
+    assert all(share > 0.95 - slack for shape, share in covered.items() if shape != SKEWED)
 
 
 def test_the_report_has_normal_and_mixed_differences_side_by_side(
@@ -75,3 +82,4 @@ def test_the_report_has_normal_and_mixed_differences_side_by_side(
     assert rows[0][0] == simulate(0.25, 6, 2)
     assert rows[0][1] == simulate(0.25, 6, 2, simulation.MIXED)
     assert POWER_LEDGERS >= 40
+    assert powers(0, LEVEL) == []

@@ -270,7 +270,7 @@ def test_slopes_are_least_squares() -> None:
 
 
 def test_kendall_s_tau_tells_rising_from_falling_and_from_neither() -> None:
-    rows = [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 3.0, 2.0], [2.0, 2.0, 2.0]]
+    rows = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 3.0, 2.0], [2.0, 2.0, 2.0]])
     assert rank_slope(rows) == pytest.approx([1.0, -1.0, 1 / 3, 0.0])
 
 

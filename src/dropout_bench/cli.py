@@ -379,11 +379,16 @@ def explain(
     params.yaml. What must hold, what is not tested and what is about times is told too.
     """
     from dropout_bench.analysis.claims import load_claims
-    from dropout_bench.report import terminal
+    from dropout_bench.analysis.registration import registrations
+    from dropout_bench.report import sentences, terminal
 
     root, params = _params()
     claims = load_claims(root / "claims.yaml", params.all_experiments)
-    for line in terminal.explain(root, params, claims, claim):
+    told = None
+    if claim in (those := claims.about(params.experiments).claims):
+        found = registrations(root, {claim: those[claim]}, params.experiments)[claim]
+        told = sentences.history(found)
+    for line in terminal.explain(root, params, claims, claim, told):
         typer.echo(line)
 
 

@@ -16,7 +16,6 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, read_yaml, validated
 from dropout_bench.pipeline import duration, trainings_left
 from dropout_bench.positions import entry
-from dropout_bench.report.sentences import wanted
 from dropout_bench.report.terminal import keys_of
 from dropout_bench.training.store import default_store
 
@@ -210,8 +209,7 @@ def told(plan: Plan, cores: int) -> Iterator[str]:
             f"{_cost(each.trainings, each.seconds, cores)}"
         )
         for found in each.entries:
-            later = each.draws < found.needed <= max(LOOKS)
-            more = f", more than {each.draws}" if later else ""
+            more = f", more than {each.draws}" if found.needed > each.draws else ""
             yield f"  {found.name}: {wanted(found)}{more}"
     for name, why in plan.others.items():
         yield f"not deepened: {name}: {why}"

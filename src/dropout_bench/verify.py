@@ -174,6 +174,8 @@ def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
         again = Path(temporary) / "reports"
         try:
             shutil.copytree(reports / "results", again / "results")
+            if (reports / registration.REGISTERED.name).exists():
+                shutil.copy(reports / registration.REGISTERED.name, again)
             claims = load_claims(root / "claims.yaml", params.all_experiments)
             render(suite.experiments, claims.about(suite.experiments), again)
         except (OSError, BenchError) as error:
@@ -191,7 +193,9 @@ def _rendered(suite: Suite, root: Path, params: Params) -> Iterator[Finding]:
 def _made(reports: Path) -> dict[str, bytes]:
     """Read what is made from the tables; times differ from one training to the next."""
     files = [
-        path for made in ("report.*", "metrics.json", "figures/*") for path in reports.glob(made)
+        path
+        for made in ("report.*", "findings.md", "metrics.json", "figures/*")
+        for path in reports.glob(made)
     ]
     return {str(path.relative_to(reports)): path.read_bytes() for path in files if path.is_file()}
 

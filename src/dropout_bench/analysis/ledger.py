@@ -35,8 +35,8 @@ class LedgerEntry:
         corrected: the same, corrected over the ledger.
         reason: why it can have no verdict, whatever was measured; "" if it can.
         looks: the checks at all looks, the first one first.
-        needed: how many draws would tell the smallest difference of interest, of an open claim; NaN
-            where none is stated, be it for one of several checks.
+        needed: how many draws would decide it, of an open claim: each of its checks at its smallest
+            difference of interest, or at the one that is seen if that is larger; else NaN.
     """
 
     name: str

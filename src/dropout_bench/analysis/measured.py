@@ -107,7 +107,8 @@ def chances(measured: Sequence[Measured]) -> Chances:
     """Return the chances of a claim: all its checks must hold, any of them may decide against it.
 
     The first is an intersection-union test: its p is the largest of theirs. The others are
-    Bonferroni's: as often the smallest as there are checks.
+    Bonferroni's: as often the smallest as there are checks. That one check has no relevant
+    difference decides too: the claim says that all have one.
     """
     m = len(measured)
     return Chances(

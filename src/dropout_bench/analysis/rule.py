@@ -8,16 +8,22 @@ A claim has up to three ways to a verdict at each look:
   (two one-sided tests, Schuirmann 1987).
 
 Else it is *open*. Each way has a one-sided p, and the claim's p at a look is twice the smallest of
-them: wherever the truth lies, at most two of the three are false, and but for one of those in a
-corner of no weight. Looks at 12, 24 and 48 draws spend 0.2, 0.3 and 0.5 of the level: the claim's p
-is the smallest over the looks of p over that weight (Bonferroni), so that more draws may be asked
-for after any look. All claims are corrected together by Benjamini and Yekutieli (2001), which holds
-the expected share of false verdicts among the verdicts at the level however the claims depend on
-each other; here they share seeds, baselines and draws.
+them, which holds the chance of a false one at the level wherever the truth lies. Of two sides one
+is false, or at the bound both; where *no relevant difference* is false too, to claim it is to claim
+that the mean is below what it is, as it is to claim the other side, so that one tail has both. (Of
+several checks: see :func:`dropout_bench.analysis.measured.chances`.)
+
+Looks at 12, 24 and 48 draws spend 0.2, 0.3 and 0.5 of the level: the claim's p is the smallest over
+the looks of p over that weight (Bonferroni), so that more draws may be asked for after any look.
+All claims are corrected together by Benjamini and Yekutieli (2001), which holds the expected share
+of false verdicts among the verdicts at the level however the claims depend on each other; here they
+share seeds, baselines and draws.
 
 What was decided stays decided: more looks make no p larger, and the more claims are rejected the
 weaker is what is asked of each. A verdict belongs to the first look that reaches it, and is shown
-with the interval of that look's draws.
+with the interval of that look's draws. As what is asked gets weaker, an earlier look may reach one,
+and a difference that is shown to be too small to be relevant may be shown to be there as well; that
+it is *supported*, or *contradicted*, then goes first. Each is true with what is shown beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,6 +90,9 @@ class Ruling(NamedTuple):
 def looks_at(draws: int) -> dict[int, float]:
     """Return at how many of so many draws there are looks, with their weights.
 
+    Fewer draws than the first look has are a look of its weight, for trials: what is decided there
+    is not held to be decided at the first look.
+
     >>> looks_at(24)
     {12: 0.2, 24: 0.3}
     >>> looks_at(30)
@@ -135,8 +144,8 @@ def draws_asked(level: float, rejected: int, claims: int, power: float = 0.8) ->
     """Return (z + z′)² of the last look: draws, by how many standard deviations squared are told.
 
     n = (z + z′)² s² / δ² draws tell a difference of δ from 0 at a standard deviation of s with that
-    power: z is the normal quantile of the one-sided level that the next claim has to reach at the
-    last look, z′ that of the power.
+    power, or nearly, as Student's quantiles are a little larger: z is the normal quantile of the
+    one-sided level that the next claim has to reach at the last look, z′ that of the power.
     """
     one_sided = asked(level, rejected + 1, claims) * max(LOOKS.values()) / 2
     return float((stats.norm.isf(one_sided) + stats.norm.ppf(power)) ** 2)

@@ -25,10 +25,11 @@ def _mixed(random: np.random.Generator, size: tuple[int, ...]) -> Array:
     return mixed
 
 
+SKEWED = "skewed (exponential)"
 MIXED = "mixed (one in ten five times as wide)"
 SHAPES: dict[str, Shape] = {
     "normal": lambda random, size: random.normal(size=size),
-    "skewed (exponential)": lambda random, size: random.exponential(size=size) - 1,
+    SKEWED: lambda random, size: random.exponential(size=size) - 1,
     "heavy tails (Student's t, 3)": _heavy,
     MIXED: _mixed,
 }
@@ -73,11 +74,16 @@ RELEVANT = 0.5
 
 
 def simulate(
-    effect: float, claims: int, ledgers: int, shape: str = "normal", level: float = 0.05
+    effect: float,
+    claims: int,
+    ledgers: int,
+    shape: str = "normal",
+    level: float = 0.05,
+    shared: float = SHARED,
 ) -> Simulated:
     """Judge many ledgers that are as real ones are, but that the truth is known.
 
-    Claims say "higher". In each experiment of six, which share half of their noise: one with the
+    Claims say "higher". In each experiment of six, which share a part of their noise: one with the
     effect and one with its opposite, which is the same differences turned round (opposed claims
     share all); one with two checks of which both have the effect and one where the second has none;
     one without any effect; and one at the edge of what is relevant, of which it would be false to
@@ -95,7 +101,7 @@ def simulate(
     counts = np.array(list(LOOKS))
     false, found, same, draws = [], [], [], []
     for _ in range(ledgers):
-        values = _noise(random, SHAPES[shape], groups)[:claims] + truths[:, :, None]
+        values = _noise(random, SHAPES[shape], groups, shared)[:claims] + truths[:, :, None]
         rulings = rule(_looks(values, double), level).values()
         verdicts = [ruling.verdict for ruling in rulings]
         decided = [n for n in range(claims) if verdicts[n] is not Verdict.OPEN]
@@ -111,12 +117,12 @@ def simulate(
     return Simulated(effect, *means)
 
 
-def _noise(random: np.random.Generator, shape: Shape, groups: int) -> Array:
+def _noise(random: np.random.Generator, shape: Shape, groups: int, shared: float) -> Array:
     """Return noise of all claims, (claims, 2 checks, draws), that of an experiment in common."""
     most = max(LOOKS)
     common = shape(random, (groups, 1, 1, most))
     own = shape(random, (groups, EXPERIMENT, 2, most))
-    noise = math.sqrt(SHARED) * common + math.sqrt(1 - SHARED) * own
+    noise = math.sqrt(shared) * common + math.sqrt(1 - shared) * own
     noise[:, 1] = -noise[:, 0]  # opposed claims are about the same differences
     return noise.reshape(groups * EXPERIMENT, 2, most)
 
@@ -159,9 +165,12 @@ POWER_LEDGERS = 40
 
 
 def powers(claims: int, level: float) -> list[tuple[Simulated, Simulated]]:
-    """Simulate ledgers of so many claims: by the effects, of normal differences and of mixed."""
+    """Simulate ledgers of so many claims: by the effects, of normal differences and of mixed.
+
+    Of an empty ledger there is nothing to simulate.
+    """
 
     def of(effect: float, shape: str) -> Simulated:
         return simulate(effect, claims, POWER_LEDGERS, shape, level)
 
-    return [(of(effect, "normal"), of(effect, MIXED)) for effect in EFFECTS]
+    return [(of(effect, "normal"), of(effect, MIXED)) for effect in EFFECTS if claims]

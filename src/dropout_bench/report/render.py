@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from dropout_bench.analysis import registration
 from dropout_bench.analysis.claims import Claims, Published
 from dropout_bench.analysis.drawn import Dependence, compared, dependence, ended
 from dropout_bench.analysis.effects import accuracy_by_class, effects
@@ -110,7 +111,7 @@ def render(
         "generalities": {
             each.name: generality(each, by_name[each.claim.experiment]) for each in entries
         },
-        "registered": {each.name: "cannot be told" for each in entries},
+        "registered": registration.read(reports / registration.REGISTERED.name, claims.claims),
         "titles": {section.results.name: section.title for section in sections},
         "versions": {key: value for result in results for key, value in result.versions.items()},
         "entries": entries,

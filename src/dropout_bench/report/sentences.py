@@ -8,8 +8,8 @@ from dropout_bench.analysis.findings import Findings
 from dropout_bench.analysis.generality import Generality
 from dropout_bench.analysis.ledger import LedgerEntry
 from dropout_bench.analysis.measured import Measured
-from dropout_bench.analysis.rule import LOOKS, Verdict
-from dropout_bench.analysis.statistics import Interval
+from dropout_bench.analysis.registration import Registration
+from dropout_bench.analysis.rule import Verdict
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report import text
 
@@ -121,8 +121,21 @@ def wanted(entry: LedgerEntry) -> str:
     if math.isinf(entry.needed):
         return "no number of draws would tell the difference that is seen from its bound"
     draws = math.ceil(entry.needed)
-    reach = ", more than any look has" if draws > max(LOOKS) else ""
-    return f"about {draws:,} draws would decide it{reach}"
+    return f"about {draws:,} draws would decide it"
+
+
+def registered(seen: Registration) -> str:
+    """Say whether a claim was in Git before its runs, and since which commit."""
+    since = f" ({seen.form.name[:7]}, {seen.form.date})" if seen.form else ""
+    return f"{seen.state}{since}"
+
+
+def history(seen: Registration) -> str:
+    """Tell the commits: since when a claim has its present form, and when its first runs came."""
+    form, measured = (
+        f"{it.name} of {it.date}" if it else "none" for it in (seen.form, seen.measured)
+    )
+    return f"In Git: {seen.state}; its present form since {form}, its first runs in {measured}"
 
 
 def depends_on(seen: Generality | None) -> str:
@@ -136,12 +149,10 @@ def depends_on(seen: Generality | None) -> str:
 
 
 def one_more(measured: Measured, seen: Generality | None) -> str:
-    """Write where one more setting would lie, in the unit of the effect."""
+    """Write where one more setting would lie; – where no setting is drawn."""
     if seen is None or measured.check.often:
         return "–"
-    scale, digits, _ = text.unit_of(measured.check)
-    ends = Interval(*(scale * end for end in seen.one_more))
-    return f"{ends.low:+.{digits}f} to {ends.high:+.{digits}f}"
+    return text.one_more(measured.check, seen.one_more)
 
 
 def at_each_draw(measured: Measured) -> str:

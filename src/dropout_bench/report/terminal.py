@@ -16,8 +16,8 @@ from dropout_bench.analysis.ledger import (
     unfinished,
     what_must_hold,
 )
-from dropout_bench.analysis.measured import Measured, chances
-from dropout_bench.analysis.registration import CLAIMS, registrations
+from dropout_bench.analysis.measured import chances
+from dropout_bench.analysis.registration import CLAIMS
 from dropout_bench.analysis.rule import Look, Verdict
 from dropout_bench.analysis.standing import Standing, standing
 from dropout_bench.errors import BenchError, did_you_mean
@@ -109,7 +109,9 @@ def keys_of(params: Params, experiment: str) -> tuple[str, ...]:
     return ("suites", suite, experiment) if suite else ("experiments", experiment)
 
 
-def explain(root: Path, params: Params, claims: Claims, name: str) -> Iterator[str]:
+def explain(
+    root: Path, params: Params, claims: Claims, name: str, registration: str | None = None
+) -> Iterator[str]:
     """Tell all that is known of a claim, line by line.
 
     Args:
@@ -117,6 +119,7 @@ def explain(root: Path, params: Params, claims: Claims, name: str) -> Iterator[s
         params: its parameters.
         claims: all of ``claims.yaml``.
         name: of a claim of the ledger, one that must hold, one about times, or an untested one.
+        registration: what Git's history says of it.
 
     Raises:
         BenchError: there is none of this name.
@@ -132,21 +135,11 @@ def explain(root: Path, params: Params, claims: Claims, name: str) -> Iterator[s
         yield from _tested(root, params, claims, section, name)
     else:
         yield f"  not tested: {it.why}"
-    if section == "claims":
-        yield from _registered(root, params, name, it)
+    if registration:
+        yield f"  {registration}"
     yield from _written(root / CLAIMS, section, name)
     if isinstance(it, Claim):
         yield from _written(root / Params.file, *keys_of(params, it.experiment))
-
-
-def _registered(root: Path, params: Params, name: str, claim: Claim) -> Iterator[str]:
-    """Tell what Git's history says of a claim and its numbers."""
-    reports = params.reports_of(claim.experiment)
-    known = registrations(root, {name: claim}, params.all_experiments, reports)[name]
-    yield f"  {known.state}"
-    for since, commit in (("in this form", known.form), ("measured", known.measured)):
-        if commit:
-            yield f"    {since} since {commit.name}, {commit.date}: {commit.subject}"
 
 
 def _written(path: Path, *keys: str) -> Iterator[str]:
@@ -180,7 +173,7 @@ def _tested(root: Path, params: Params, claims: Claims, section: str, name: str)
         return
     yield from _checks(case.entry)
     if section == "must_hold":
-        yield f"  {_HELD[case.entry.verdict]}, by its interval"
+        yield f"  {_HELD[case.entry.verdict]}, by its intervals alone"
         return
     yield from _looks(case)
     yield from _verdict(case, claims.level)
@@ -224,17 +217,7 @@ def _checks(entry: LedgerEntry) -> Iterator[str]:
     for measured in entry.measured:
         decides = " (decides)" if len(entry.measured) > 1 and measured is entry.deciding else ""
         yield f"  check {text.told(measured.check)}{decides}"
-        yield f"    {text.effect(measured)}; {_relevant(measured)}"
-
-
-def _relevant(measured: Measured) -> str:
-    """Say what a check takes for a difference: its margin, or the smallest one of interest."""
-    if measured.check.margin:
-        scale, digits, unit = text.unit_of(measured.check)
-        return f"margin {scale * measured.check.margin:.{digits}f}{unit}"
-    if least := text.smallest(measured):
-        return f"smallest difference of interest {least}"
-    return "no smallest difference of interest is stated"
+        yield f"    {text.effect(measured)}; {text.relevant(measured)}"
 
 
 def _looks(case: _Case) -> Iterator[str]:
@@ -258,17 +241,22 @@ def _verdict(case: _Case, level: float) -> Iterator[str]:
         f"  {entry.verdict}, with {entry.draws} draws: p {text.p(entry.p)}, corrected over "
         f"{len(case.entries)} claims {text.p(entry.corrected)}, {below} {level:g}"
     )
-    if wanted := sentences.wanted(entry):
-        yield f"    {wanted}"
+    if entry.reason:
+        yield f"    no verdict: {entry.reason}"
+    elif entry.verdict is Verdict.OPEN:
+        yield f"    {sentences.wanted(entry)}, with a power of 80 %"
 
 
 def _generality(case: _Case) -> Iterator[str]:
-    if (seen := generality(case.entry, case.results)) is None:
+    found, check = generality(case.entry, case.results), case.entry.deciding.check
+    if found is None:
         return
-    yield (
-        f"  over drawn settings: on the claim's side at {text.share(seen.holds)}; one more would "
-        f"lie at {sentences.one_more(case.entry.deciding, seen)}; {sentences.depends_on(seen)}"
-    )
+    told = f"  over drawn settings: on the claim's side at {text.share(found.holds)} of them"
+    if not check.often:  # of ones and zeros such an interval says nothing
+        told += f"; one more would lie at {text.one_more(check, found.one_more)}"
+    yield told
+    if of := text.general(found, check):
+        yield f"    {of}"
 
 
 def _opposed(case: _Case, claims: Claims) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dropout_bench.analysis.axes import AXES
 from dropout_bench.analysis.claims import Check
 from dropout_bench.analysis.drawn import GAP, Compared, Course, Dependence, Ended
 from dropout_bench.analysis.effects import Effect
+from dropout_bench.analysis.generality import Generality
 from dropout_bench.analysis.measured import Measured
 from dropout_bench.analysis.population import Factor
 from dropout_bench.analysis.rule import LOOKS
@@ -212,6 +213,8 @@ def unit_of(check: Check) -> tuple[float, int, str]:
     Logarithms keep theirs: :func:`effect` writes their means as ratios.
     """
     unit, scale, digits = "", 1.0, 3
+    if check.often:
+        return 100.0, 0, " % of draws"
     if isinstance(check.of, tuple) and not check.over:
         unit, digits = " (Kendall's τ)", 2
     elif quantity(check.metric).unit == "fraction":
@@ -244,6 +247,32 @@ def effect(measured: Measured) -> str:
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){unit}"
 
 
+def relevant(measured: Measured) -> str:
+    """Say what a check takes for a difference: its margin, or the smallest one of interest."""
+    check = measured.check
+    if math.isnan(measured.smallest):
+        return "no smallest difference of interest is stated"
+    if check.direction == "steadier":
+        return f"smallest ratio of interest {math.exp(measured.smallest):.2f}"
+    scale, digits, unit = unit_of(check)
+    size = f"{scale * measured.smallest:.{digits}f}{unit}"
+    if quantity(check.metric).unit.startswith("log "):
+        size = f"{math.exp(measured.smallest):.2f} times{unit}"
+    if check.often:
+        return f"smallest distance from a half of interest {size}"
+    if check.direction == "equal":
+        return f"equal is within {size}"
+    if check.margin:
+        return f"by more than {size}" if check.margin > 0 else f"not short by more than {size}"
+    return f"smallest difference of interest {size}"
+
+
+def one_more(check: Check, values: Interval) -> str:
+    """Write where one more setting would lie: ``-0.52 to +1.31 points``."""
+    scale, digits, unit = unit_of(check)
+    return f"{scale * values.low:+.{digits}f} to {scale * values.high:+.{digits}f}{unit}"
+
+
 def arm(label: str) -> str:
     """Write an arm as sentences do: the standard network is no dropout."""
     return "no dropout" if label == "standard" else label
@@ -269,20 +298,6 @@ def told(check: Check) -> str:
     of = other if check.than is None else check.than
     of = arm(of) if isinstance(of, str) else f"{of:g}"
     return f"{what}: {arm(check.of)} {check.direction} {than} {of}{often}"
-
-
-def smallest(measured: Measured) -> str:
-    """Write the smallest difference of interest of a check, in the unit of its effect."""
-    check = measured.check
-    if math.isnan(measured.smallest) or check.margin:
-        return ""
-    if check.often:
-        return f"{100 * measured.smallest:.0f} % from a half"
-    of = quantity(check.metric).unit
-    if check.direction == "steadier" or of.startswith("log "):
-        return f"{math.exp(measured.smallest):.2f} times"
-    scale, digits, unit = unit_of(check)
-    return f"{scale * measured.smallest:.{digits}f}{unit}"
 
 
 def p(value: float) -> str:
@@ -347,37 +362,61 @@ def _listed(parts: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _with_effect(factor: Factor) -> str:
-    """Write a factor with what the gain changes by."""
+def _with_effect(factor: Factor, scale: float, digits: int, unit: str) -> str:
+    """Write a factor with what the gain changes by, in a reader's unit."""
+
+    def scaled(values: Interval) -> Interval:
+        return Interval(*(scale * value for value in values))
+
     name = "width" if factor.name == "width" else factor_title(factor.name)
     told = f"the {name}"
     if factor.slope:
         per = "doubling" if factor.doublings else "point" if factor.name == GAP else "unit"
         per = "layer" if factor.name == "depth" else per
-        effect = f"{interval(factor.slope)} points per {per}"
+        effect = f"{interval(scaled(factor.slope), digits)}{unit} per {per}"
     else:
-        means = (f"{level(at)} {those.mean:+.2f}" for at, those in factor.levels.items())
-        effect = f"{', '.join(means)} points"
+        means = (
+            f"{level(at)} {scaled(those).mean:+.{digits}f}" for at, those in factor.levels.items()
+        )
+        effect = f"{', '.join(means)}{unit}"
     return f"{told} ({effect}; {100 * factor.share:.0f} % of its variance)"
+
+
+_POINTS = (1.0, 2, " points")
 
 
 def goes_with(found: Dependence, short: bool = False) -> str:
     """Say what a gain goes with, or that it goes with nothing; short for a title."""
     if not found.factors:
         return ""
-    names = [factor_title(factor.name) for factor in found.found]
     if short:
+        names = [factor_title(factor.name) for factor in found.found]
         return f"It goes with the {_listed(names)}." if names else "It goes with none of these."
     begin = f"The gain of {found.pair.cell.label} over {found.pair.than.label} goes with "
-    asked = list(dict.fromkeys(factor_title(each.name) for each in found.factors))
+    return begin + _what_with(found.factors, found.found, _POINTS)
+
+
+def general(found: Generality, check: Check) -> str:
+    """Say what the values of a check go with; nothing where nothing could be asked about."""
+    if not found.factors:
+        return ""
+    return f"It goes with {_what_with(found.factors, found.found, unit_of(check))}"
+
+
+def _what_with(
+    factors: Sequence[Factor], found: Sequence[Factor], unit: tuple[float, int, str]
+) -> str:
+    """Say what something goes with, after these words; the smallest p of all factors first."""
+    names = [factor_title(factor.name) for factor in found]
+    asked = list(dict.fromkeys(factor_title(each.name) for each in factors))
     if not names:
-        first = found.factors[0]
+        first = factors[0]
         return (
-            f"{begin}nothing of what was asked about ({', '.join(asked)}): the smallest adjusted "
+            f"nothing of what was asked about ({', '.join(asked)}): the smallest adjusted "
             f"p is {first.adjusted:.2f}, of the {factor_title(first.name)}."
         )
     rest = [name for name in asked if name not in names]
-    told = f"{begin}{_listed([_with_effect(factor) for factor in found.found])}."
+    told = f"{_listed([_with_effect(factor, *unit) for factor in found])}."
     if rest:
         told += f" Not shown to matter: {_listed(rest)}."
     return told

@@ -125,7 +125,7 @@ def name_lines(figure: Figure, *those: Axes) -> None:
         return
     figure.draw_without_rendering()  # where lines end is known once panels have their places
     for panel, (handles, labels) in zip(those, by_panel, strict=True):
-        lines = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in handles]
+        lines: list[Any] = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in handles]
         ends = {
             label: (line.get_xydata()[-1], line.get_color())
             for label, line in zip(labels, lines, strict=True)
@@ -219,7 +219,8 @@ def over_places(
     """Draw a measure over its places: mean over seeds, a band of the 95 % interval."""
     by_at = by_place(results, cell, metric)
     x, intervals = list(by_at), [mean_interval(scale * values) for values in by_at.values()]
-    panel.plot(x, [i.mean for i in intervals], **{"label": cell.label, "ms": 4} | look | style)
+    shown: dict[str, Any] = {"label": cell.label, "ms": 4, **look, **style}
+    panel.plot(x, [i.mean for i in intervals], **shown)
     low, high = [i.low for i in intervals], [i.high for i in intervals]
     panel.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
 
