@@ -222,10 +222,10 @@ def test_arms_are_drawn_by_their_gain_a_dot_a_draw(tmp_path: Path) -> None:
     shares = [told.get_text() for told in left.texts if told.get_text().endswith("%")]
     assert shares == [f"{100 * np.mean(by_label[name].accuracy > 0):.0f} %" for name in names]
     assert left.get_xlabel() == "gain in test accuracy\nover none (points)"
-    assert figure.get_suptitle().startswith("Which of these are better than none?")
-    told = text.arms_title(compared(results))
-    assert told.startswith("1 of 3 arms are clearly better than none, most of all dropout (+")
-    assert told.endswith("1 clearly worse: decay")
+    question, title = titled(figure)
+    assert question == "Which of these are better than none?"
+    assert title.startswith("1 of 3 arms are clearly better than none, most of all dropout (+")
+    assert title.endswith("1 clearly worse: decay")
 
 
 def test_arms_of_several_references_name_them(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_a_ledger_s_p_values_are_two_sided_and_over_weights_and_corrected() -> N
     assert [entry.name for entry in entries] == ["a", "b", "c"]
     assert [entry.claim for entry in entries] == list(claims.values())
     assert all(entry.corrected >= entry.p for entry in entries)
-    assert [entry.looks for entry in entries] == [(parts,) for parts in measured.values()]
+    assert [entry.looks for entry in entries] == [(tuple(parts),) for parts in measured.values()]
 
 
 def test_a_claim_of_several_parts_needs_all_of_them() -> None:

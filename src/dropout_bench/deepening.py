@@ -16,6 +16,7 @@ from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, read_yaml, validated
 from dropout_bench.pipeline import duration, trainings_left
 from dropout_bench.positions import entry
+from dropout_bench.report.sentences import wanted
 from dropout_bench.report.terminal import keys_of
 from dropout_bench.training.store import default_store
 

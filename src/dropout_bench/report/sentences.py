@@ -132,10 +132,12 @@ def registered(seen: Registration) -> str:
 
 def history(seen: Registration) -> str:
     """Tell the commits: since when a claim has its present form, and when its first runs came."""
-    form, measured = (
-        f"{it.name} of {it.date}" if it else "none" for it in (seen.form, seen.measured)
-    )
-    return f"In Git: {seen.state}; its present form since {form}, its first runs in {measured}"
+    told = f"In Git: {seen.state}"
+    if seen.form:
+        told += f"; in its present form since {seen.form.name} of {seen.form.date}"
+    if seen.measured:
+        told += f"; its first runs came in {seen.measured.name} of {seen.measured.date}"
+    return told
 
 
 def depends_on(seen: Generality | None) -> str:

@@ -19,7 +19,7 @@ def draw(results: Results, colours: Colours) -> Figure:
     few = len(labels) <= FEW
     columns = min(len(cells), 5 if few else 2)
     rows = -(-len(cells) // columns)
-    size = (WIDTH, rows * (WIDTH / columns - 0.1) + (0.8 if few else 0.2))
+    size = (WIDTH, rows * (WIDTH / columns - 0.1) + (1.05 if few else 0.4))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     shares = {}

@@ -58,8 +58,7 @@ def draw(entries: Sequence[LedgerEntry]) -> Figure:
         names = [entry.name.replace("-", " ") for entry in here]
         panel.set_yticks(range(len(here)), names, fontsize=SIZE - 1)
         panel.set_ylim(length - 0.4, -0.6)
-    distance = "distance from the claim's bound (standard deviations over draws)"
-    figure.supxlabel(distance, fontsize=SIZE)
+        panel.set(xlabel="distance from the claim's bound\n(in standard deviations)")
     legend(figure, 4, *panels)
     title(
         figure, "Which claims hold?", "Right of the line the claim holds, left of it its opposite."
