@@ -254,7 +254,7 @@ def test_a_claim_is_told_as_a_whole(written: Path) -> None:
     assert "points; smallest difference of interest 0.01 points\n" in told
     assert "; no smallest difference of interest is stated\n" in told
     assert "\n  look at 12 draws: p for " in told
-    assert "\n  supported, with 12 draws: p below 0.0001, corrected over 6 claims " in told
+    assert "\n  supported, with 12 draws: p < 1e-9, corrected over 6 claims " in told
     assert "on the claim's side at 100 % (74 to 100) of them; one more would lie at -" in told
     assert "goes with nothing of what was asked about (batch size" in told
     assert "\n    13  \n" not in told, "the blank line after it"
@@ -290,7 +290,7 @@ def test_a_claim_about_times_is_judged_by_the_times_there_are(project: Path) -> 
     write_timings("one", times, project / "timings")
     told = said(project, "explain", "no-slower")
     assert "; equal is within 1.11 times\n" in told
-    assert "\n  supported, with 12 draws: p below 0.0001, corrected over 1 claims" in told
+    assert "\n  supported, with 12 draws: p < 1e-9, corrected over 1 claims" in told
 
 
 def finish(root: Path, name: str, seconds: float, count: int | None = None) -> None:

@@ -17,6 +17,7 @@ from dropout_bench.analysis.ledger import (
     what_must_hold,
 )
 from dropout_bench.analysis.measured import chances
+from dropout_bench.analysis.registration import CLAIMS
 from dropout_bench.analysis.rule import Look, Verdict
 from dropout_bench.analysis.standing import Standing, standing
 from dropout_bench.errors import BenchError, did_you_mean
@@ -25,8 +26,6 @@ from dropout_bench.positions import lines
 from dropout_bench.quantities.registry import quantity
 from dropout_bench.report import sentences, text
 from dropout_bench.tables.read import Results, read_results
-
-CLAIMS = "claims.yaml"
 
 
 def found(
@@ -230,8 +229,8 @@ def _looks(case: _Case) -> Iterator[str]:
         ways = zip(("for", "against", "no relevant difference"), look.chances, strict=True)
         reason = unfinished(entry.claim, case.results, draws)
         yield (
-            f"  look at {draws} draws: p {', '.join(f'{way} {_p(p)}' for way, p in ways)}; "
-            + (reason or f"twice the smallest over its weight {weight:g}: {_p(look.p)}")
+            f"  look at {draws} draws: p {', '.join(f'{way} {text.p(p)}' for way, p in ways)}; "
+            + (reason or f"twice the smallest over its weight {weight:g}: {text.p(look.p)}")
         )
 
 
@@ -239,8 +238,8 @@ def _verdict(case: _Case, level: float) -> Iterator[str]:
     entry = case.entry
     below = "below" if entry.corrected < level else "not below"
     yield (
-        f"  {entry.verdict}, with {entry.draws} draws: p {_p(entry.p)}, corrected over "
-        f"{len(case.entries)} claims {_p(entry.corrected)}, {below} {level:g}"
+        f"  {entry.verdict}, with {entry.draws} draws: p {text.p(entry.p)}, corrected over "
+        f"{len(case.entries)} claims {text.p(entry.corrected)}, {below} {level:g}"
     )
     if entry.reason:
         yield f"    no verdict: {entry.reason}"
@@ -267,7 +266,3 @@ def _opposed(case: _Case, claims: Claims) -> Iterator[str]:
         if name in claim.contradicts or other in case.entry.claim.contradicts:
             verdict = case.entries[other].verdict if other in case.entries else "not judged"
             yield f"  against {other}: “{claim.says}” ({verdict})"
-
-
-def _p(value: float) -> str:
-    return "below 0.0001" if value < 0.0001 else f"{value:.4f}"
