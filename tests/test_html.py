@@ -187,7 +187,7 @@ def test_a_picture_is_within_the_page_and_has_its_caption(root: Element, folder:
     assert kind == "data:image/png;base64"
     assert base64.b64decode(content) == (folder / "figures" / "a.png").read_bytes()
     assert picture["alt"] == "A picture of this"
-    assert (picture["width"], picture["height"]) == ("20", "15")
+    assert (picture["width"], picture["height"]) == ("30", "22")
     assert (caption.tag, caption.text) == ("figcaption", "What the picture shows.")
     assert "Said of nothing." in [each.text for each in root.all("p")]
 

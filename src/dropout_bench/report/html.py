@@ -181,10 +181,10 @@ def _make(tokens: Sequence[Token], place: int, scope: str) -> None:
 
 
 def _embed(image: Token, folder: Path) -> None:
-    """Put a picture into the page, at two of its pixels to one of the page, as it was drawn."""
+    """Put a picture into the page, at four of its pixels to three of the page: a column's width."""
     picture = (folder / str(image.attrGet("src"))).read_bytes()
     image.attrSet("src", "data:image/png;base64," + base64.b64encode(picture).decode())
-    width, height = (int.from_bytes(picture[at : at + 4]) // 2 for at in (16, 20))
+    width, height = (int.from_bytes(picture[at : at + 4]) * 3 // 4 for at in (16, 20))
     image.attrSet("width", str(width))
     image.attrSet("height", str(height))
 
