@@ -58,7 +58,7 @@ def draw(entries: Sequence[LedgerEntry]) -> Figure:
         names = [entry.name.replace("-", " ") for entry in here]
         panel.set_yticks(range(len(here)), names, fontsize=SIZE - 1)
         panel.set_ylim(length - 0.4, -0.6)
-        panel.set(xlabel="distance from the claim's bound\n(in standard deviations)")
+        panel.set(xlabel="distance from its bound (sd)")
     legend(figure, 4, *panels)
     title(
         figure, "Which claims hold?", "Right of the line the claim holds, left of it its opposite."
