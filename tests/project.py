@@ -117,6 +117,8 @@ def commit_a_report(root: Path, name: str, workers: Environment, **others: objec
         shutil.copy(PROJECT / file, root)
     git(root, "init", "--initial-branch", "main")
     run(root, "dvc", "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "claims, before their runs")
     run(root, "dvc", "repro", workers=workers)
     git(root, "add", "-A")
     git(root, "commit", "-m", "a report")
