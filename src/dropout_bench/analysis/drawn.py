@@ -28,6 +28,15 @@ GAP = "gap without dropout"
 The gap to the test accuracy would go with the gain by itself: both have the same test accuracy in
 them, and so its noise.
 """
+
+
+def gap_of(results: Results, cell: Cell | None) -> dict[str, Values]:
+    """Return the gap of a network without dropout at each draw, by its name; {} without one."""
+    if cell is None or not results.experiment.has_validation:
+        return {}
+    return {GAP: 100 * results.figures(cell, "overfitting/accuracy")}
+
+
 _IMAGES = frozenset(
     name for option in OPTIONS if option.on_subset is not Option.on_subset
     for name in option.model_fields
@@ -156,9 +165,7 @@ def dependence(results: Results) -> Dependence | None:
     if settings.empty or not len(settings.columns) or cell is None or len(settings) < 3:
         return None
     pair = next(each for each in compared(results) if each.cell is cell)
-    gap = {}
-    if results.experiment.has_validation:
-        gap = {GAP: 100 * results.figures(pair.than, "overfitting/accuracy")}
+    gap = gap_of(results, pair.than)
     factors = depends(pair.accuracy, settings, gap)
     return Dependence(pair, settings.assign(**gap), tuple(factors))
 

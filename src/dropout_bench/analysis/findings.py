@@ -15,19 +15,16 @@ class Findings:
     """What the experiments say together.
 
     Attributes:
-        results: the experiment over drawn settings that compares most rates.
-        by_rate: its rates against no dropout, the lowest first.
+        by_rate: rates against no dropout, the lowest first, of the experiment over drawn settings
+            that compares most of them.
         dependence: what the gain goes with there.
         by_images: where an experiment has sizes, dropout against none at each, the fewest images
             first.
-        sizes: that experiment.
     """
 
-    results: Results
     by_rate: tuple[Compared, ...]
     dependence: Dependence | None
     by_images: tuple[Compared, ...] = ()
-    sizes: Results | None = None
 
     @property
     def best(self) -> Compared:
@@ -52,13 +49,7 @@ def findings(those: Sequence[Results]) -> Findings | None:
     if first is None or len(rates) < LEAST_RATES:
         return None
     sizes = next((each for each in those if len(each.experiment.train_size) > 1), None)
-    return Findings(
-        first,
-        rates,
-        dependence(first),
-        _sizes(sizes) if sizes else (),
-        sizes,
-    )
+    return Findings(rates, dependence(first), _sizes(sizes) if sizes else ())
 
 
 def _rates(results: Results) -> tuple[Compared, ...]:

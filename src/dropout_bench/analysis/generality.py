@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dropout_bench.analysis.drawn import GAP
+from dropout_bench.analysis.drawn import gap_of
 from dropout_bench.analysis.ledger import LedgerEntry
 from dropout_bench.analysis.population import Factor, depends, goes_with
 from dropout_bench.analysis.statistics import Interval, prediction_interval, share_interval
@@ -44,9 +44,8 @@ def generality(entry: LedgerEntry, results: Results) -> Generality | None:
     if not len(settings.columns) or one.check.direction == "steadier" or one.check.along:
         return None
     scores = (np.sign(one.sides.min(axis=0)) + 1) / 2
-    extra = {}
-    if (base := _without(one.check.cells[0], results)) and results.experiment.has_validation:
-        extra = {GAP: 100 * results.figures(base, "overfitting/accuracy")[: entry.draws]}
+    gap = gap_of(results, _without(one.check.cells[0], results))
+    extra = {name: values[: entry.draws] for name, values in gap.items()}
     factors = depends(one.values, settings, extra) if len(settings) > 2 else []
     return Generality(share_interval(scores), prediction_interval(one.values), tuple(factors))
 

@@ -117,11 +117,12 @@ def ledger(
     reasons: dict[str, list[str]] = {}
     for name, claim in claims.items():
         of = results[claim.experiment]
+        looks = looks_of(of)
         looked[name] = {
             weight: _measured(f"claims.{name}", claim, of, draws, smallest)
-            for draws, weight in looks_of(of).items()
+            for draws, weight in looks.items()
         }
-        reasons[name] = [unfinished(claim, of, draws) for draws in looks_of(of)]
+        reasons[name] = [unfinished(claim, of, draws) for draws in looks]
     return judged(claims, looked, level, reasons)
 
 

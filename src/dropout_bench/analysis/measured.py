@@ -59,11 +59,8 @@ class Measured:
     @property
     def seen(self) -> list[Interval]:
         """The interval as seen from each of the claim's bounds: above 0 is the claim's side."""
-        return [Interval(mean, *sorted(ends)) for mean, *ends in self._seen.tolist()]
-
-    @property
-    def _seen(self) -> Values:
-        return self._from_bounds(np.array(self.interval))
+        seen = self._from_bounds(np.array(self.interval)).tolist()
+        return [Interval(mean, *sorted(ends)) for mean, *ends in seen]
 
     @property
     def sides(self) -> Values:

@@ -40,18 +40,17 @@ def rule_of_thumb(found: Findings) -> str:
     """Say what to do, as far as the intervals go."""
     better, worse = found.better, found.worse
     if better:
-        rates = [row.cell.dropout[0] for row in better]
+        rates = _rates(better)
         told = (
-            f"Choose the rate on validation images between {rates[0]:g} and {rates[-1]:g}"
+            f"Choose the rate on validation images between {rates[0]} and {rates[-1]}"
             if len(rates) > 1
-            else f"Use a rate of {rates[0]:g}"
+            else f"Use a rate of {rates[0]}"
         )
-        told += f": each of {_listed(rates)} gains on average ({_gains(better)} points)"
+        told += f": each of {text.listed(rates)} gains on average ({_gains(better)} points)"
     else:
         told = "Leave it out, or choose the rate on validation images with none among them"
     if worse:
-        rates = [row.cell.dropout[0] for row in worse]
-        told += f"; {_listed(rates)} costs accuracy ({_gains(worse)} points)"
+        told += f"; {text.listed(_rates(worse))} costs accuracy ({_gains(worse)} points)"
     return f"{told}."
 
 
@@ -74,9 +73,8 @@ def what_decides(found: Findings) -> str:
     return " ".join(filter(None, parts))
 
 
-def _listed(rates: Sequence[float]) -> str:
-    names = [f"{rate:g}" for rate in rates]
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+def _rates(rows: Iterable[Compared]) -> list[str]:
+    return [f"{row.cell.dropout[0]:g}" for row in rows]
 
 
 def _gains(rows: Iterable[Compared]) -> str:

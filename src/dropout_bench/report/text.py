@@ -167,7 +167,7 @@ def _arm(arm: Arm) -> str:
     names = {"times_learning_rate": "times the step size", "dropout": "rate"}
     picked = [
         f"{names.get(name, name)} "
-        + _listed([rates_text(v) if isinstance(v, tuple) else f"{v}" for v in values], "or")
+        + listed([rates_text(v) if isinstance(v, tuple) else f"{v}" for v in values], "or")
         for name, values in ((k, [getattr(c, k) for c in arm.candidates()]) for k in arm.choose)
         for values in [list(dict.fromkeys(values))]
     ]
@@ -309,7 +309,7 @@ def p(value: float) -> str:
 
 def looks() -> str:
     """List the draws at which claims are looked at."""
-    return _listed([f"{draws}" for draws in LOOKS])
+    return listed([f"{draws}" for draws in LOOKS])
 
 
 def yaml_of(check: Check) -> str:
@@ -358,7 +358,8 @@ def share(values: Interval) -> str:
     return f"{mean} % ({low} to {high})"
 
 
-def _listed(parts: Sequence[str], last: str = "and") -> str:
+def listed(parts: Sequence[str], last: str = "and") -> str:
+    """Write words in a row: ``0.2, 0.35 and 0.5``."""
     return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
@@ -391,7 +392,7 @@ def goes_with(found: Dependence, short: bool = False) -> str:
         return ""
     if short:
         names = [factor_title(factor.name) for factor in found.found]
-        return f"It goes with the {_listed(names)}." if names else "It goes with none of these."
+        return f"It goes with the {listed(names)}." if names else "It goes with none of these."
     begin = f"The gain of {found.pair.cell.label} over {found.pair.than.label} goes with "
     return begin + _what_with(found.factors, found.found, _POINTS)
 
@@ -416,9 +417,9 @@ def _what_with(
             f"p is {first.adjusted:.2f}, of the {factor_title(first.name)}."
         )
     rest = [name for name in asked if name not in names]
-    told = f"{_listed([_with_effect(factor, *unit) for factor in found])}."
+    told = f"{listed([_with_effect(factor, *unit) for factor in found])}."
     if rest:
-        told += f" Not shown to matter: {_listed(rest)}."
+        told += f" Not shown to matter: {listed(rest)}."
     return told
 
 
@@ -441,7 +442,7 @@ def arms_title(rows: Sequence[Compared]) -> str:
     first = f"{len(better)} of {len(rows)} arms are clearly better {of}"
     if better:
         first += f", most of all {rows[0].cell.label} ({rows[0].accuracy.mean():+.2f} points)"
-    second = f"{len(worse)} clearly worse: {_listed(worse)}" if worse else "none clearly worse"
+    second = f"{len(worse)} clearly worse: {listed(worse)}" if worse else "none clearly worse"
     return f"{first}; {second}"
 
 
