@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -228,6 +229,27 @@ def test_a_job_that_always_kills_its_worker_fails_alone() -> None:
     assert isinstance(outcomes["deadly"], BaseException)
     assert "ended the worker process 4 times" in engine.told(outcomes["deadly"])
     assert (progress.done, progress.failed) == (2, 1)
+
+
+@pytest.mark.slow
+def test_a_result_that_is_lost_before_it_is_fetched_is_computed_again(tmp_path: Path) -> None:
+    def job(name: str) -> str:
+        again = (tmp_path / name).exists()
+        with (tmp_path / name).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(2 if again else 0)
+        return name
+
+    jobs = {name: (name,) for name in ("first", "second")}
+    with engine.workers("dropout_bench.errors", count=2) as client:
+        outcomes = engine.done(client, job, jobs, engine.Progress("test", len(jobs)))
+        fetched, _ = next(outcomes)
+        (other,) = set(jobs) - {fetched}
+        wait_for(lambda: {state.status for state in client.futures.values()} == {"finished"})
+        time.sleep(0.5)  # told to whoever waits for it
+        os.kill(int((tmp_path / other).read_text()), signal.SIGKILL)
+        wait_for(lambda: len((tmp_path / other).read_text().split()) == 2)
+        assert list(outcomes) == [(other, other)]
 
 
 @pytest.mark.slow

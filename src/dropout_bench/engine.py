@@ -225,11 +225,15 @@ def done(
         }
     progress.started(len(client.scheduler_info(n_workers=-1)["workers"]))
     future: Future[Result]
-    for future in as_completed(list(names), raise_errors=False):
-        name = names.pop(future)
-        if future.status not in {"finished", "error"}:
+    for future in (finished := as_completed(list(names), raise_errors=False)):
+        status = future.status
+        if status == "cancelled":
             raise BenchError(_GONE)
-        failed = future.status == "error"
+        if status not in {"finished", "error"}:
+            finished.add(future)  # lost with its worker before it was fetched: it is done again
+            continue
+        name = names.pop(future)
+        failed = status == "error"
         outcome = future.exception() if failed else future.result()
         # Kept futures would be computed again if the worker that holds them dies.
         future.release()
