@@ -317,7 +317,7 @@ def test_open_claims_are_planned_to_their_next_look(project: Path) -> None:
     assert told_cost(told, "other") == (24, 120)
     assert told.index("other: 12 → 24 draws") < told.index("one: 12 → 24 draws"), "cheapest first"
     assert "in all: 2 experiments, for 2 open claims: 60 trainings, 480 core-seconds, " in told
-    assert "\n  high-rates-help: about " in told
+    assert "\n  high-rates-help: over 1,000 draws would decide it" in told
     assert " draws would decide it, more than 24\n" in told
     assert "not deepened: deepest: it has 48 draws, after which there is no further look" in told
     assert "not deepened: listed: its seeds are listed" in told

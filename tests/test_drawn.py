@@ -1,6 +1,5 @@
 """Arms over draws: what they are compared with, what figures show of them, what is said."""
 
-import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 
-from dropout_bench.analysis.claims import Check, Claim, Claims
+from dropout_bench.analysis.claims import Claims
 from dropout_bench.analysis.drawn import (
     compared,
     courses,
@@ -26,9 +25,6 @@ from dropout_bench.analysis.drawn import (
     main_arm,
     reference,
 )
-from dropout_bench.analysis.ledger import judged
-from dropout_bench.analysis.measured import of_difference
-from dropout_bench.analysis.rule import Verdict
 from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.quantities.derived.columns import CALIBRATION
@@ -38,7 +34,6 @@ from dropout_bench.report.figures import (
     chosen,
     confusion,
     curves,
-    ledger,
     length,
     rates,
     settings,
@@ -432,25 +427,3 @@ def test_the_report_tells_of_draws_of_convergence_and_of_what_is_not_tested(
     assert text.goes_with(found) in told
     assert "shows no clear difference" not in told, "sentences are of experiments without draws"
     assert "accuracy by class" not in told, "classes are of two datasets"
-
-
-@pytest.mark.parametrize(("count", "columns"), [(12, 1), (77, 2)])
-def test_a_long_ledger_stands_in_two_columns(count: int, columns: int) -> None:
-    check = Check.model_validate({"metric": "test/loss", "of": "a", "than": "b", "is": "higher"})
-    claim = Claim(source="s", says="so", experiment="e", checks=(check,))
-    names = [f"claim-{place:02}" for place in range(count)]
-    measured = {
-        name: {1.0: (of_difference(check, np.linspace(-1.0, 1.0 + place, 12)),)}
-        for place, name in enumerate(names)
-    }
-    entries = judged(dict.fromkeys(names, claim), measured, 0.05)
-    panels = ledger.draw(entries).axes
-    assert len(panels) == columns
-    rows = [[label.get_text() for label in panel.get_yticklabels()] for panel in panels]
-    by_name = {entry.name.replace("-", " "): entry for entry in entries}
-    assert sorted(itertools.chain(*rows)) == sorted(by_name)
-    first = [by_name[name].verdict for name in itertools.chain(*rows)]
-    assert first[: first.count(Verdict.SUPPORTED)] == [Verdict.SUPPORTED] * first.count(first[0])
-    for panel, here in zip(panels, rows, strict=True):
-        drawn = [xs(line)[0] for line in panel.lines if line.get_linestyle() == "None"]
-        assert drawn == [by_name[name].deciding.towards_the_claim.mean for name in here]

@@ -510,6 +510,7 @@ def test_verdicts_differ_in_colour_and_mark_and_claims_stand_by_effect() -> None
     entries: list[Any] = [
         SimpleNamespace(
             name=f"{verdict}-{mean}", verdict=verdict,
+            claim=SimpleNamespace(says=f"{verdict} {mean} {'and ' * 40}"),
             deciding=SimpleNamespace(towards_the_claim=Interval(mean, mean - 0.5, mean + 0.5)),
         )
         for verdict in verdicts
@@ -519,7 +520,9 @@ def test_verdicts_differ_in_colour_and_mark_and_claims_stand_by_effect() -> None
     (panel,) = figure.axes
     names = [text.get_text() for text in panel.get_yticklabels()]
     order = ("supported", "contradicted", "no relevant difference", "open")
-    assert names == [f"{verdict} {mean}" for verdict in order for mean in (3.0, 2.0, 1.0)]
+    begins = [f"{verdict} {mean} and" for verdict in order for mean in (3.0, 2.0, 1.0)]
+    assert all(name.startswith(begin) for name, begin in zip(names, begins, strict=True))
+    assert all(name.endswith(" …") and len(name) <= ledger.LONGEST for name in names)
     looks = {
         str(line.get_label()): (line.get_marker(), line.get_markerfacecolor())
         for line in panel.lines

@@ -50,10 +50,12 @@ def test_the_best_rate_is_named_with_its_interval_and_no_more(tmp_path: Path) ->
     assert found.best.cell.label == "dropout 0.5"
     told = sentences.headline(found)
     assert told.startswith(
-        "Dropout helps on average: over 12 drawn settings rate 0.5, the best of 3"
+        "Dropout helps on average: at rate 0.5, the best of 3 here, it changes the test accuracy by"
     )
     gain = found.best.in_accuracy.gain
-    assert f"{gain.mean:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) points" in told
+    assert (
+        f"{gain.mean:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) percentage points, over 12" in told
+    )
     thumb = sentences.rule_of_thumb(found)
     assert "between 0.2 and 0.5" in thumb
     assert re.search(r"0\.8 costs accuracy \(-[45]\.\d\d points\)", thumb)
@@ -61,7 +63,7 @@ def test_the_best_rate_is_named_with_its_interval_and_no_more(tmp_path: Path) ->
 
 def test_where_nothing_helps_that_is_said(tmp_path: Path) -> None:
     found = of_rates(tmp_path, r0_2=-0.01, r0_5=-0.02, r0_8=-0.05)
-    assert sentences.headline(found).startswith("No rate of dropout clearly helps")
+    assert sentences.headline(found).startswith("Dropout harms on average: at rate 0.2")
     assert sentences.rule_of_thumb(found).startswith("Leave it out")
     assert "0.2, 0.5 and 0.8 costs accuracy" in sentences.rule_of_thumb(found)
 
@@ -89,14 +91,50 @@ def sizes(folder: Path) -> Results:
     return written(folder, made, accuracy=lambda job: 0.9 + 0.01 * (job.run.dropout[0] > 0))
 
 
-def test_what_decides_tells_sizes_and_what_the_gain_goes_with(tmp_path: Path) -> None:
+def choosing(folder: Path, gain: float) -> Results:
+    arms = {
+        "none": {"choose": {"times_learning_rate": [1.0, 0.5]}},
+        "dropout": {"variant": "dropout", "choose": {"dropout": [0.2, 0.5]}},
+    }
+
+    def accuracy(job: Job) -> float:
+        return 0.9 + (gain + seeded(job)) * (job.run.dropout[0] > 0)
+
+    return written(folder, asked(arms=arms), accuracy=accuracy)
+
+
+@pytest.mark.parametrize(
+    ("gain", "told"), [(0.02, "helps on average"), (0.0, "does not clearly help")]
+)
+def test_a_rate_that_validation_chose_comes_before_the_best_one(
+    tmp_path: Path, gain: float, told: str
+) -> None:
+    rates = written(tmp_path / "rates", asked(**GRID), accuracy=gains(r0_5=0.05))
+    found = findings([rates, choosing(tmp_path / "chosen", gain)])
+    assert found
+    assert found.chosen
+    assert found.chosen.cell.label == "dropout"
+    said = sentences.headline(found)
+    assert said.startswith(f"Dropout {told}: with its rate chosen on validation images")
+    assert f"{found.chosen.in_accuracy.gain.mean:+.2f} (" in said
+
+
+def test_what_decides_tells_what_the_gain_goes_with_or_that_nothing_does(tmp_path: Path) -> None:
     rates = written(tmp_path / "rates", asked(**GRID), accuracy=gains(r0_5=0.02))
     found = findings([rates, sizes(tmp_path / "sizes")])
     assert found
     assert [row.cell.train_size for row in found.by_images] == [200, 400]
-    told = sentences.what_decides(found)
-    assert "+1.00 (+1.00 to +1.00) with 200, +1.00 (+1.00 to +1.00) with 400 points" in told
-    assert "The gain of dropout 0.5 over standard goes with" in told
+    assert found.dependence
+    assert not found.dependence.found
+    assert sentences.what_decides(found).startswith("Nothing that was varied clearly does: ")
+    by_dataset = written(
+        tmp_path / "data", asked(**GRID),
+        accuracy=lambda job: 0.9 + 0.05 * (job.run.dropout[0] > 0 and job.run.dataset == "mnist")
+        + seeded(job),
+    )  # fmt: skip
+    found = findings([by_dataset])
+    assert found
+    assert "goes with the dataset (" in sentences.what_decides(found)
 
 
 def test_the_picture_shows_the_means_that_are_told(tmp_path: Path) -> None:
@@ -106,7 +144,7 @@ def test_the_picture_shows_the_means_that_are_told(tmp_path: Path) -> None:
     figure = headline.draw(found, Colours([rates.experiment]))
     titles = [panel.get_title() for panel in figure.axes]
     assert titles == [
-        "At which rate?", "With how many images?", "Where it overfits without?",
+        "At which rate?", "With how many images?", "Where it overfits more?",
     ]  # fmt: skip
     at_rate, by_images, _ = figure.axes
     means = [line for line in at_rate.lines if line.get_marker() == "D"]
@@ -131,7 +169,7 @@ def test_findings_stand_alone_as_they_open_the_report(tmp_path: Path) -> None:
     report = render({"small": asked(**GRID)}, claims, tmp_path).read_text()
     alone = (tmp_path / "findings.md").read_text()
     assert alone.strip() in report
-    assert "Of 1 claims 1 are supported" in alone
+    assert "Of 1 claims 1 are supported, 0 contradicted and 0 shown" in alone
     assert "- *Is so*: Dropout is better." in alone
     assert (tmp_path / "figures" / "headline.png").is_file()
 

@@ -184,6 +184,8 @@ class Claims(Strict):
     that is no relevant difference"""
     sources: dict[str, str] = Field(default_factory=dict)
     """who claims, as the report names them"""
+    references: dict[str, str] = Field(default_factory=dict)
+    """where to find them: for each source a line of Markdown at the end of the report"""
     published: dict[str, Published] = Field(default_factory=dict)
     """published figures, by the experiment they are set beside"""
     claims: dict[ClaimName, Claim] = Field(default_factory=dict)
@@ -224,6 +226,8 @@ def load_claims(
     claims = validated(Claims, read_yaml(path), path)
     for name in claims.smallest:
         _named(f"{path}: smallest", "quantity", name, QUANTITIES)
+    for name in claims.references:
+        _named(f"{path}: references", "source", name, claims.sources)
     for name, untested in claims.untested.items():
         _named(f"{path}: untested.{name}.source", "source", untested.source, claims.sources)
     kept: dict[str, dict[str, Any]] = {

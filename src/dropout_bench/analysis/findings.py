@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dropout_bench.analysis.drawn import Compared, Dependence, compared, dependence, drops
+from dropout_bench.analysis.drawn import (
+    Compared,
+    Dependence,
+    compared,
+    dependence,
+    drops,
+    own_options,
+)
 from dropout_bench.tables.read import Results
 
 LEAST_RATES = 3
@@ -18,12 +25,15 @@ class Findings:
         by_rate: rates against no dropout, the lowest first, of the experiment over drawn settings
             that compares most of them.
         dependence: what the gain goes with there.
+        chosen: where a network chooses its rate on validation images and has no other option, it
+            against none.
         by_images: where an experiment has sizes, dropout against none at each, the fewest images
             first.
     """
 
     by_rate: tuple[Compared, ...]
     dependence: Dependence | None
+    chosen: Compared | None = None
     by_images: tuple[Compared, ...] = ()
 
     @property
@@ -49,7 +59,9 @@ def findings(those: Sequence[Results]) -> Findings | None:
     if first is None or len(rates) < LEAST_RATES:
         return None
     sizes = next((each for each in those if len(each.experiment.train_size) > 1), None)
-    return Findings(rates, dependence(first), _sizes(sizes) if sizes else ())
+    chosen = [pair for each, _ in drawn if each is not sizes for pair in _choosing(each)]
+    most = max(chosen, key=lambda pair: len(pair.accuracy), default=None)
+    return Findings(rates, dependence(first), most, _sizes(sizes) if sizes else ())
 
 
 def _rates(results: Results) -> tuple[Compared, ...]:
@@ -65,6 +77,21 @@ def _rates(results: Results) -> tuple[Compared, ...]:
         and not drops(pair.than.arm)
     ]
     return tuple(sorted(pairs, key=lambda pair: pair.cell.dropout))
+
+
+def _choosing(results: Results) -> list[Compared]:
+    """Return the arms with dropout, a rate that validation chooses and no other option."""
+    experiment = results.experiment
+    if len(experiment.train_size) > 1 or len(experiment.hidden) > 1:
+        return []
+    return [
+        pair
+        for pair in compared(results)
+        if pair.cell.variant == "dropout"
+        and [*pair.cell.arm.choose] == ["dropout"]
+        and not own_options(experiment, pair.cell.arm)
+        and not drops(pair.than.arm)
+    ]
 
 
 def _sizes(results: Results) -> tuple[Compared, ...]:

@@ -123,8 +123,16 @@ def render(
         "left_out": left_out,
         "powers": simulated.result(),
         "sources": claims.sources,
+        "references": claims.references,
         "optimisers": OPTIMISERS,
         "reproduced": reproduced,
+        "published_effects": [
+            (effect, section.results.experiment)
+            for section in sections
+            if section.published
+            for effect in effects(section.results, "test/accuracy")
+            if effect.cell.label in {figure.cell for figure in section.published.figures}
+        ],
         "outside_by_chance": (1 - LEVEL) * len(reproduced),
         "effects": effects,
         "accuracy_by_class": accuracy_by_class,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from dropout_bench.analysis.drawn import GAP, Compared
+from dropout_bench.analysis.effects import Effect
 from dropout_bench.analysis.findings import Findings
 from dropout_bench.analysis.generality import Generality
 from dropout_bench.analysis.ledger import LedgerEntry
@@ -17,22 +18,55 @@ HEADINGS = {
     Verdict.SUPPORTED: "Is so",
     Verdict.CONTRADICTED: "Is not so",
     Verdict.SAME: "Makes no relevant difference",
-    Verdict.OPEN: "Open",
+    Verdict.OPEN: "Open, not decided yet",
 }
 """What stands above the claims of each verdict."""
 
+FAR = 1000
+"""More draws than these nobody would train."""
+
+LEANINGS = {
+    1: "it looks so, but not clearly enough for a verdict",
+    -1: "it looks like the opposite, but not clearly enough for a verdict",
+    0: "no sign either way",
+}
+"""What stands above open claims, by which way they lean."""
+
+
+def leaning(entry: LedgerEntry) -> int:
+    """Say which way a claim leans by its intervals alone: 1 to what it says, −1 against it, or 0.
+
+    These are of each check by itself, where verdicts answer for the whole ledger at once.
+    """
+    sides = [side for measured in entry.measured for side in measured.seen]
+    if any(side.high < 0 for side in sides):
+        return -1
+    return int(all(side.low > 0 for side in sides))
+
 
 def headline(found: Findings) -> str:
-    """Say whether to use dropout, and at what rate."""
-    best, draws = found.best, len(found.best.accuracy)
-    seen = best.in_accuracy
-    rate = best.cell.dropout[0]
-    begin = "Dropout helps on average" if seen.gain.low > 0 else "No rate of dropout clearly helps"
+    """Say whether to use dropout, by the rate that validation chooses, else by the best one.
+
+    A best rate that is found on the test images is flattered by having been the best there.
+    """
+    if found.chosen:
+        seen, how = found.chosen.in_accuracy, "with its rate chosen on validation images"
+        draws = len(found.chosen.accuracy)
+    else:
+        seen, draws = found.best.in_accuracy, len(found.best.accuracy)
+        how = f"at rate {found.best.cell.dropout[0]:g}, the best of {len(found.by_rate)} here"
+    begin = (
+        "Dropout helps on average"
+        if seen.gain.low > 0
+        else "Dropout harms on average"
+        if seen.gain.high < 0
+        else "Dropout does not clearly help"
+    )
     return (
-        f"{begin}: over {draws} drawn settings rate {rate:g}, the best of {len(found.by_rate)}, "
-        f"changes test accuracy by {text.interval(seen.gain)} points, and is better in "
-        f"{text.share(seen.better)} of them. In one more setting it may be anything from "
-        f"{text.ends(seen.one_more)} points."
+        f"{begin}: {how}, it changes the test accuracy by {text.interval(seen.gain)} percentage "
+        f"points, over {draws} settings drawn at random. It is better in {text.share(seen.better)} "
+        f"of them, and in a setting of your own anything from {text.ends(seen.one_more)} points is "
+        "to be expected."
     )
 
 
@@ -55,22 +89,35 @@ def rule_of_thumb(found: Findings) -> str:
 
 
 def what_decides(found: Findings) -> str:
-    """Say what the gain goes with: the images, what was drawn, the gap without dropout."""
-    parts = []
-    if found.by_images:
-        gains = (
-            f"{text.interval(row.in_accuracy.gain)} with {row.cell.train_size:,}"
-            for row in found.by_images
-        )
-        parts.append(f"By the number of training images the gain is {', '.join(gains)} points.")
-    if found.dependence:
-        parts.append(text.goes_with(found.dependence))
-        if GAP in found.dependence.settings and GAP not in {f.name for f in found.dependence.found}:
-            parts.append(
-                "That it helps the more a network overfits without it is not shown here: the gain "
-                "does not clearly go with the gap between training and validation."
-            )
-    return " ".join(filter(None, parts))
+    """Say what the gain goes with: what was drawn, and the gap without dropout."""
+    if not found.dependence or not found.dependence.factors:
+        return ""
+    if found.dependence.found:
+        return text.goes_with(found.dependence)
+    asked = dict.fromkeys(text.factor_title(each.name) for each in found.dependence.factors)
+    return (
+        f"Nothing that was varied clearly does: {text.listed([*asked], 'or')}. That dropout helps "
+        "where a network overfits is widely said; these runs do not show it."
+        if GAP in found.dependence.settings
+        else f"Nothing that was varied clearly does: {text.listed([*asked], 'or')}."
+    )
+
+
+def as_published(those: Sequence[tuple[Effect, Experiment]]) -> str:
+    """Say what dropout changes in the published settings, which end after some epochs; "" if none.
+
+    Settings without a number of epochs of their own are none of these.
+    """
+    fixed = [(effect, each.epochs) for effect, each in those if each.epochs and not each.converges]
+    if not fixed:
+        return ""
+    told = text.listed([f"{100 * effect.difference.mean:+.2f}" for effect, _ in fixed])
+    epochs = [epochs for _, epochs in fixed]
+    return (
+        f"In the tutorials' own settings, trained again, dropout changes the test accuracy by "
+        f"{told} points. They end after {text.span((min(epochs), max(epochs)))} epochs; the "
+        "settings above train until the validation loss no longer falls."
+    )
 
 
 def _rates(rows: Iterable[Compared]) -> list[str]:
@@ -82,16 +129,22 @@ def _gains(rows: Iterable[Compared]) -> str:
 
 
 def counted(entries: Sequence[LedgerEntry]) -> str:
-    """Say how many claims have which verdict."""
+    """Say how many claims have which verdict, and what open means."""
     verdicts = [entry.verdict for entry in entries]
     words = {
         Verdict.SUPPORTED: "are supported",
-        Verdict.CONTRADICTED: "are contradicted",
-        Verdict.SAME: "make no relevant difference",
-        Verdict.OPEN: "are open",
+        Verdict.CONTRADICTED: "contradicted",
+        Verdict.SAME: "shown to make no relevant difference",
     }
-    told = [f"{verdicts.count(verdict)} {said}" for verdict, said in words.items()]
-    return f"Of {len(entries)} claims {', '.join(told[:-1])} and {told[-1]}."
+    told = text.listed([f"{verdicts.count(verdict)} {said}" for verdict, said in words.items()])
+    count = verdicts.count(Verdict.OPEN)
+    leaning_so = sum(leaning(e) > 0 for e in entries if e.verdict is Verdict.OPEN)
+    return (
+        f"Of {len(entries)} claims {told}. The other {count} are open: not decided by a test that "
+        f"answers for all {len(entries)} at once, though {leaning_so} of them look so."
+        if count
+        else f"Of {len(entries)} claims {told}."
+    )
 
 
 def scope(experiment: Experiment, draws: int) -> str:
@@ -104,14 +157,17 @@ def scope(experiment: Experiment, draws: int) -> str:
 def effect(entry: LedgerEntry, experiment: Experiment) -> str:
     """Write the check that decides, with its effect and its scope."""
     one = entry.deciding
-    told = f"{text.told(one.check)}, {text.effect(one)}, {scope(experiment, entry.draws)}"
+    told = (
+        f"expected {text.told(one.check)}; found {text.effect(one)}, "
+        f"{scope(experiment, entry.draws)}"
+    )
     if entry.verdict is Verdict.SUPPORTED and one.small and not one.check.margin:
         told += "; less than what is of interest"
     return told
 
 
 def wanted(entry: LedgerEntry) -> str:
-    """Say what an open claim would take; "" for others."""
+    """Say what an open claim would take, by the differences that are seen; "" for others."""
     if entry.verdict is not Verdict.OPEN:
         return ""
     if entry.reason:
@@ -119,6 +175,10 @@ def wanted(entry: LedgerEntry) -> str:
     if math.isinf(entry.needed):
         return "no number of draws would tell the difference that is seen from its bound"
     draws = math.ceil(entry.needed)
+    if draws > FAR:
+        return f"over {FAR:,} draws would decide it"
+    if draws <= entry.draws:
+        return "a few more draws would decide it"
     return f"about {draws:,} draws would decide it"
 
 
@@ -148,11 +208,11 @@ def depends_on(seen: Generality | None) -> str:
     return f"depends on {', '.join(names)}" if names else "general"
 
 
-def one_more(measured: Measured, seen: Generality | None) -> str:
-    """Write where one more setting would lie; – where no setting is drawn."""
-    if seen is None or measured.check.often:
-        return "–"
-    return text.one_more(measured.check, seen.one_more)
+def then_one_more(measured: Measured, seen: Generality) -> str:
+    """Write where one more setting would lie, after a semicolon; "" where that has no unit."""
+    if measured.check.often:
+        return ""
+    return f"; one more setting: {text.one_more(measured.check, seen.one_more)}"
 
 
 def at_each_draw(measured: Measured) -> str:

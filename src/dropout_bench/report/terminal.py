@@ -1,5 +1,6 @@
 """The ledger in the terminal: as a table, and one claim as a whole."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -244,7 +245,8 @@ def _verdict(case: _Case, level: float) -> Iterator[str]:
     if entry.reason:
         yield f"    no verdict: {entry.reason}"
     elif entry.verdict is Verdict.OPEN:
-        yield f"    {sentences.wanted(entry)}, with a power of 80 %"
+        power = "" if math.isinf(entry.needed) else ", with a power of 80 %"
+        yield f"    {sentences.wanted(entry)}{power}"
 
 
 def _generality(case: _Case) -> Iterator[str]:

@@ -22,6 +22,7 @@ from dropout_bench.params.draws import Range
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.options import Options, chosen
 from dropout_bench.params.values import Normalise, rates_text, widths_text
+from dropout_bench.quantities.quantity import LAYER, Quantity
 from dropout_bench.quantities.registry import quantity
 from dropout_bench.tables.write import options_text
 
@@ -270,20 +271,45 @@ def relevant(measured: Measured) -> str:
 def one_more(check: Check, values: Interval) -> str:
     """Write where one more setting would lie: ``-0.52 to +1.31 points``."""
     scale, digits, unit = unit_of(check)
+    if (of := quantity(check.metric).unit).startswith("log "):
+        least, most = (f"{math.exp(value):.2f}" for value in values[1:])
+        return f"{least} to {most} times the {of.removeprefix('log ')}{unit}"
     return f"{scale * values.low:+.{digits}f} to {scale * values.high:+.{digits}f}{unit}"
 
 
 def arm(label: str) -> str:
     """Write an arm as sentences do: the standard network is no dropout."""
-    return "no dropout" if label == "standard" else label
+    first, comma, rest = label.partition(",")
+    return f"{'no dropout' if first in {'standard', 'none'} else first}{comma}{rest}"
+
+
+_PLACES = {
+    LAYER: "hidden layer {:g}",
+    "always 1": "",
+    "share of the units that are silenced": "{:.0%} of them",
+    "0.5 for the mean unit, 1 for the worst": "quantile {:g} of the units",
+    "standard deviation of the noise": "of standard deviation {:g}",
+    "pixels of the shift": "by {:g} pixels",
+    "side of the square in pixels": "a square of {:g} pixels a side",
+    "fraction of the contrast that is lost": "{:.0%} of it lost",
+    "size of the noise over that of the weights": "{:.0%} of their size",
+    "number of sampled masks; 0 is evaluation": "{:g} masks",
+    "how near: by how much it may be above the lowest, as a fraction of it": "within {:.0%}",
+}
+"""How a place is written, by what it means."""
+
+
+def _at(entry: Quantity, at: float) -> str:
+    told = _PLACES.get(entry.at, "at {:g}").format(at).replace("%", " %")
+    return f" ({told})" if told else ""
 
 
 def told(check: Check) -> str:
     """Write a check as a phrase: ``test accuracy: dropout 0.5 higher than no dropout``."""
-    place = f" at {check.at:g}" if check.at is not None else ""
+    entry = quantity(check.metric)
+    place = _at(entry, check.at) if check.at is not None else ""
     place += f", epoch {check.epoch}" if check.epoch else ""
-    title = quantity(check.metric).title
-    what = f"{'gain in ' if check.gain else ''}{title}{place}"
+    what = f"{'gain in ' if check.gain else ''}{entry.title}{place}"
     often = ", at most draws" if check.often else ""
     if check.along:
         along = quantity(check.along).title
@@ -293,7 +319,7 @@ def told(check: Check) -> str:
     if isinstance(check.of, tuple):
         ends = f"from {arm(check.of[0])} to {arm(check.of[-1])}"
         return f"{what}: {check.direction} {ends}{often}"
-    other = f"at {check.than_at:g}" if check.than_at is not None else "0"
+    other = _at(entry, check.than_at).strip(" ()") if check.than_at is not None else "0"
     than = "to" if check.direction == "equal" else "than"
     of = other if check.than is None else check.than
     of = arm(of) if isinstance(of, str) else f"{of:g}"

@@ -63,6 +63,6 @@ def _gap(panel: Axes, found: Dependence, colours: Colours) -> None:
         ends = np.array([gap.min(), gap.max()])
         panel.plot(ends, start + slope * ends, color="black", lw=1.2)
     panel.set(
-        xlabel="gap without it (points)",
-        title="Where it overfits without?",
+        xlabel="train − validation, without it",
+        title="Where it overfits more?",
     )

@@ -28,6 +28,7 @@ class Kind(NamedTuple):
         applies: whether an experiment has it.
         caption: what is to be said below it.
         place: figures stand in the report by place, then by name.
+        of_drawn: what is to be said besides where settings are drawn.
     """
 
     name: str
@@ -35,6 +36,11 @@ class Kind(NamedTuple):
     applies: Callable[[Results], bool]
     caption: str
     place: int = 100
+    of_drawn: str = ""
+
+    def told(self, results: Results) -> str:
+        """Return what is to be said below it, of an experiment."""
+        return self.caption + (self.of_drawn if results.experiment.draw.names else "")
 
 
 def measures(*names: str) -> Callable[[Results], bool]:
@@ -78,4 +84,6 @@ def save(path: Path, drawing: Callable[..., Figure], *args: object) -> None:
         canvas.draw()  # type: ignore[no-untyped-call]
         pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
         image = Image.fromarray(np.asarray(pixels)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    # Of few pixels of a colour it would take too little notice otherwise.
+    palette = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(path, optimize=True)

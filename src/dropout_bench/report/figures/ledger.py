@@ -1,5 +1,6 @@
 """The ledger at a glance."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,8 +25,8 @@ MARKS: dict[Verdict, dict[str, Any]] = {
     Verdict.OPEN: {"color": NEUTRAL, "marker": "o", "mfc": "white", "lw": 1},
 }
 """Of the verdicts, in the order in which they stand."""
-COLUMN = 40
-"""More claims than these stand in two columns."""
+LONGEST = 88
+"""Characters of a claim that there is room for."""
 
 
 def draw(entries: Sequence[LedgerEntry]) -> Figure:
@@ -41,26 +42,26 @@ def draw(entries: Sequence[LedgerEntry]) -> Figure:
         entries,
         key=lambda entry: (verdicts.index(entry.verdict), -distances[entry.name].mean),
     )
-    columns = 1 if len(order) <= COLUMN else 2
-    length = -(-len(order) // columns)
-    figure = Figure(figsize=(WIDTH, 0.9 + 0.16 * max(3, length)), layout="constrained")
-    panels = figure.subplots(1, columns, squeeze=False, sharex=True)[0]
-    for number, panel in enumerate(panels):
-        here = order[number * length : (number + 1) * length]
-        for place, entry in enumerate(here):
-            mean, low, high = distances[entry.name]
-            look = MARKS[entry.verdict]
-            panel.plot([low, high], [place] * 2, color=look["color"], lw=look.get("lw", 2))
-            panel.plot(mean, place, **{"ms": 5, "ls": "none", "label": str(entry.verdict)} | look)
-        panel.axvline(0, color="black", lw=0.8)
-        panel.set_xscale("symlog", linthresh=1)
-        panel.xaxis.set_major_formatter("{x:g}")
-        names = [entry.name.replace("-", " ") for entry in here]
-        panel.set_yticks(range(len(here)), names, fontsize=SIZE - 1)
-        panel.set_ylim(length - 0.4, -0.6)
-        panel.set(xlabel="distance from its bound (sd)")
-    legend(figure, 4, *panels)
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.14 * max(3, len(order))), layout="constrained")
+    panel = figure.subplots()
+    for place, entry in enumerate(order):
+        mean, low, high = distances[entry.name]
+        look: dict[str, Any] = {"ms": 5, "ls": "none", "label": str(entry.verdict)} | MARKS[
+            entry.verdict
+        ]
+        panel.plot([low, high], [place] * 2, color=look["color"], lw=look.get("lw", 2))
+        panel.plot(mean, place, **look)
+    panel.axvline(0, color="black", lw=0.8)
+    panel.set_xscale("symlog", linthresh=1)
+    panel.xaxis.set_major_formatter("{x:g}")
+    names = [textwrap.shorten(entry.claim.says, LONGEST, placeholder=" …") for entry in order]
+    panel.set_yticks(range(len(order)), names, fontsize=SIZE - 1.5)
+    panel.set_ylim(len(order) - 0.4, -0.6)
+    panel.set(xlabel="to the claim's side (sd)")
+    legend(figure, 4, panel)
     title(
-        figure, "Which claims hold?", "Right of the line the claim holds, left of it its opposite."
+        figure,
+        "Which claims hold?",
+        "Right of the line as the claim says, left of it the opposite; filled: clearly.",
     )
     return figure

@@ -146,9 +146,9 @@ KIND = Kind(
     draw,
     applies,
     "Test error over the dropout rate, and the generalisation gap: training accuracy less test "
-    f"accuracy. Marks are means, bars the {style.INTERVAL}. Where settings are drawn, first the "
-    "gain over no dropout, paired: a dot a draw; squares have a rate for each layer, at their "
-    "mean; beyond 2 points the scale is logarithmic. Error and gap have no bars there: their "
-    "spread is that of the settings.",
+    f"accuracy. Marks are means, bars the {style.INTERVAL}.",
     place=10,
+    of_drawn=" First the gain over no dropout, paired: a dot a draw; squares have a rate for each "
+    "layer, at their mean; beyond 2 points the scale is logarithmic. Error and gap have no bars: "
+    "their spread is that of the settings.",
 )
