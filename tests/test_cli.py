@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from project import PROJECT, bench
 from typer.testing import CliRunner
 
+from dropout_bench import __version__
 from dropout_bench.cli import app
 
 COMMANDS = (
@@ -62,6 +64,22 @@ def test_a_shell_completes_commands_options_and_names(
 
 def test_outside_a_project_there_is_no_experiment_to_complete(tmp_path: Path) -> None:
     assert complete("dropout-bench train m", tmp_path) == set()
+
+
+def test_help_and_the_release_are_told_without_what_commands_need() -> None:
+    script = (
+        "import sys; from dropout_bench import cli\n"
+        "try: cli.app(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pydantic', 'pandas', 'torch', 'dvc', 'distributed', 'matplotlib'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    for words, told in (("--version", f"dropout-bench {__version__}"), ("--help", "repro")):
+        done = subprocess.run(
+            [sys.executable, "-c", script, words], capture_output=True, text=True, check=True
+        )
+        assert told in done.stdout
+        assert done.stdout.splitlines()[-1] == "[]", "imported before it is needed"
 
 
 def test_help_lists_every_command_in_the_order_of_the_pipeline(tmp_path: Path) -> None:

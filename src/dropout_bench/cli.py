@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from dropout_bench._version import __version__
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
-from dropout_bench.params.experiment import Experiment
-from dropout_bench.params.file import Params, load_params, project_root
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from dropout_bench.analysis.claims import Claims
     from dropout_bench.analysis.standing import Standing
+    from dropout_bench.params.experiment import Experiment
+    from dropout_bench.params.file import Params
 
 app = typer.Typer(
     name="dropout-bench",
@@ -37,6 +38,24 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dropout-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Tell the release and leave."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
 
 
 def _experiments() -> list[str]:
@@ -87,12 +106,20 @@ Workers = Annotated[
 ]
 
 
-def _params() -> tuple[Path, Params]:
-    root = project_root()
+def _root() -> Path:
+    from dropout_bench.params.file import project_root
+
+    return project_root()
+
+
+def _params() -> tuple[Path, "Params"]:
+    from dropout_bench.params.file import Params, load_params
+
+    root = _root()
     return root, load_params(root / Params.file)
 
 
-def _standings(root: Path, params: Params) -> list["Standing"]:
+def _standings(root: Path, params: "Params") -> list["Standing"]:
     """Read how the claims stand, suite by suite."""
     from dropout_bench.analysis.claims import load_claims
     from dropout_bench.analysis.standing import standing
@@ -109,7 +136,7 @@ def _show(table: "Table") -> None:
     Console(width=width, highlight=False).print(table)
 
 
-def _place(root: Path, params: Params, title: str, experiment: str | None = None) -> None:
+def _place(root: Path, params: "Params", title: str, experiment: str | None = None) -> None:
     """Say which stage of how many this is, where DVC runs it; lines of progress say so too."""
     from dropout_bench.pipeline import Outlook, place
 
@@ -146,7 +173,7 @@ def repro(
     """
     from dropout_bench.pipeline import repro as run_pipeline
 
-    raise typer.Exit(run_pipeline(project_root(), words or [], workers))
+    raise typer.Exit(run_pipeline(_root(), words or [], workers))
 
 
 @app.command()
@@ -181,7 +208,7 @@ def download(
     """
     from dropout_bench.data.download import download as download_dataset
 
-    root = project_root()
+    root = _root()
     for name in datasets:
         if name not in DATASETS:
             raise BenchError(f'no dataset "{name}"; {did_you_mean(name, DATASETS)}')
@@ -206,7 +233,7 @@ def train(experiment: ExperimentName, scheduler: Scheduler = None, workers: Work
 
 
 def _train(
-    root: Path, name: str, experiment: Experiment, scheduler: str | None, workers: int | None
+    root: Path, name: str, experiment: "Experiment", scheduler: str | None, workers: int | None
 ) -> None:
     from dropout_bench.data.download import Source
     from dropout_bench.tensorboard.live import live_curves
@@ -234,7 +261,7 @@ def evaluate(
 
 
 def _evaluate(
-    root: Path, params: Params, name: str, scheduler: str | None, workers: int | None
+    root: Path, params: "Params", name: str, scheduler: str | None, workers: int | None
 ) -> None:
     from dropout_bench.data.download import Source
     from dropout_bench.evaluation.stage import evaluate_experiment
@@ -267,7 +294,7 @@ def report() -> None:
     from dropout_bench.tables.write import remove_gone
 
     for gone in remove_gone(root / "reports" / "results", params.experiments):
-        typer.echo(f"removed: {gone}, of no experiment in {Params.file}")
+        typer.echo(f"removed: {gone}, of no experiment in params.yaml")
     claims, left_out = _claims(root, params)
     for told in left_out:
         typer.echo(f"left out in this trial: {told}")
@@ -277,7 +304,7 @@ def report() -> None:
     typer.echo(f"report: {render(params.experiments, about, root / 'reports', left_out)}")
 
 
-def _claims(root: Path, params: Params) -> tuple["Claims", list[str]]:
+def _claims(root: Path, params: "Params") -> tuple["Claims", list[str]]:
     """Read claims.yaml; in a trial (dvc exp run) leave out what it cannot test, and say why."""
     from dropout_bench.analysis.claims import load_claims
 
@@ -426,10 +453,10 @@ def deepen(
     if not plan.deepenings:
         typer.echo("nothing to deepen")
     elif write:
-        deepening.write(root / Params.file, params, plan.deepenings)
-        typer.echo(f"{Params.file}: draws are changed (dvc params diff); run: dvc repro")
+        deepening.write(root / "params.yaml", params, plan.deepenings)
+        typer.echo("params.yaml: draws are changed (dvc params diff); run: dvc repro")
     else:
-        typer.echo(f"{Params.file} is as it was: --write changes draws in it")
+        typer.echo("params.yaml is as it was: --write changes draws in it")
 
 
 @app.command()
@@ -455,7 +482,7 @@ def compare(
     from dropout_bench.compare import read_state
     from dropout_bench.report.render import layout
 
-    root = project_root()
+    root = _root()
     it = compared(read_state(root, before), read_state(root, after))
     text = layout("compare.md.jinja", it=it)
     if markdown:
