@@ -1,6 +1,7 @@
 """What a reader with ten seconds is told: computed from the tables, and no more than they say."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,9 @@ def test_findings_stand_alone_as_they_open_the_report(tmp_path: Path) -> None:
     assert "Of 1 claims 1 are supported, 0 contradicted and 0 shown" in alone
     assert "- *Is so*: Dropout is better." in alone
     assert (tmp_path / "figures" / "headline.png").is_file()
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert f"by {metrics['gain (points)']:+.2f} (" in alone
+    assert metrics["supported"] == 1
 
 
 def test_the_readme_says_what_was_found_as_the_report_does() -> None:

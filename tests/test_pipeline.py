@@ -1,7 +1,6 @@
 """The stages through their commands, on small data: same bytes, nothing twice, clear failures."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -121,9 +120,6 @@ def test_tables_are_tidy(project: Path) -> None:
     assert set(layerwise["dropout"]) == {"0.0", "0.5/0.3"}
     shared = set(layerwise["key"]) & set(runs["key"])
     assert len(shared) == 2
-    metrics = json.loads((folder / "metrics.json").read_text())
-    mean = 100 * runs[runs["variant"] == "standard"]["test/accuracy"].mean()
-    assert metrics["standard"]["test accuracy (%)"] == pytest.approx(mean, abs=0.005)
 
 
 def test_the_report_tells_what_the_tables_hold(project: Path) -> None:

@@ -73,7 +73,8 @@ def render(
     """Write ``report.md``, ``report.html`` and ``figures/`` from the tables in ``reports/results``.
 
     ``findings.md`` is the report's beginning by itself, for the README.
-    ``metrics.json`` counts the verdicts, for ``dvc metrics diff``. Whatever else is in the folder
+    ``metrics.json`` counts the verdicts and has the gain of the first sentence, for ``dvc metrics``
+    and ``dvc exp``: a few figures, which fit a terminal. Whatever else is in the folder
     is neither read nor changed. What is said of claims that were ``left_out`` stands in the
     report, whose path is returned.
 
@@ -143,9 +144,12 @@ def render(
     path.write_text(markdown, encoding="utf-8")
     (reports / "findings.md").write_text(layout("findings.md.jinja", **shown), encoding="utf-8")
     verdicts = [entry.verdict for entry in entries]
-    counts: dict[str, int] = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
-    counts["published figures inside"] = sum(one.inside for one in reproduced)
-    (reports / "metrics.json").write_text(json.dumps(counts, indent=1) + "\n")
+    metrics: dict[str, float] = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
+    metrics["published figures inside"] = sum(one.inside for one in reproduced)
+    if found:
+        gain = (found.chosen or found.best).in_accuracy.gain.mean
+        metrics["gain (points)"] = round(gain, 2)
+    (reports / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     (reports / "report.html").write_text(html.page(markdown, reports), encoding="utf-8")
     return path
 

@@ -124,8 +124,8 @@ def write_tables(
     for table, content in tables.items():
         path = folder / f"{table}.csv"
         content.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-    _write_json(_summary(tables["runs"], experiment), folder / "metrics.json")
-    _write_json(versions, folder / "versions.json")
+    about = json.dumps(versions, indent=1)
+    (folder / "versions.json").write_text(f"{about}\n", newline="\n")
 
 
 def described(experiment: Experiment, run: Run) -> Row:
@@ -172,25 +172,6 @@ def _candidate(one: Trained, is_chosen: bool) -> Row:
         "chosen": int(is_chosen),
         "key": one.key,
         "weights": one.weights,
-    }
-
-
-def _write_json(content: object, path: Path) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", newline="\n")
-
-
-def _summary(runs: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str, float]]:
-    """Mean over seeds by cell, for ``dvc metrics diff``: one level, two figures a cell.
-
-    They are rounded to what ten seeds can tell apart: what moves by less is no news.
-    """
-    return {
-        cell.label.replace(".", "_"): {  # DVC reads a dot in a name as a level
-            "test accuracy (%)": round(100 * float(of_cell["test/accuracy"].mean()), 2),
-            "test loss": round(float(of_cell["test/loss"].mean()), 3),
-        }
-        for cell in experiment.cells()
-        for of_cell in [cell.rows_of(runs)]
     }
 
 
