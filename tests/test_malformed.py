@@ -120,6 +120,7 @@ CLAIMS: dict[str, Any] = {
     "level": 0.05,
     "smallest": {"test/accuracy": 0.005},
     "sources": {"someone": "Someone 2014"},
+    "references": {"someone": "[Something](https://example.org), 2014"},
     "published": {
         "question": {
             "title": "A question",

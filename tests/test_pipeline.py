@@ -124,7 +124,7 @@ def test_tables_are_tidy(project: Path) -> None:
 
 def test_the_report_tells_what_the_tables_hold(project: Path) -> None:
     text = (project / "reports" / "report.md").read_text()
-    assert "of 3 published figures" in text
+    assert "of the 3 published figures lie inside" in text
     assert "Of 2 claims " in text
     assert "Against each other" in text
     assert "With dropout the training loss stays higher." in text
