@@ -124,7 +124,7 @@ def write_tables(
     for table, content in tables.items():
         path = folder / f"{table}.csv"
         content.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-    _write_json(_summary(tables["runs"], experiment), folder / "metrics.json")
+    _write_json(summary(tables["runs"], experiment), folder / "metrics.json")
     _write_json(versions, folder / "versions.json")
 
 
@@ -179,7 +179,7 @@ def _write_json(content: object, path: Path) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", newline="\n")
 
 
-def _summary(runs: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str, float]]:
+def summary(runs: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str, float]]:
     """Mean over seeds by cell, for ``dvc metrics diff``: one level, two figures a cell.
 
     They are rounded to what ten seeds can tell apart: what moves by less is no news.
