@@ -239,7 +239,10 @@ def _alike(every: Mapping[str, Results]) -> Iterator[tuple[str, str]]:
         for file in ("runs", "candidates"):
             table = getattr(results, file)
             where = f"{place}/{file}.csv"
-            table = table.assign(place=where, checkpoint=table["arm"].map(checkpoint))
+            # The last weights may be the best ones.
+            apart = table["best_epoch"] != table["epochs"]
+            evaluated = table["arm"].map(checkpoint).where(apart, "last")
+            table = table.assign(place=where, checkpoint=evaluated)
             runs.append(table.reindex(columns=columns))
         keys = results.runs[["arm", "seed", "key"]]
         curves.append(results.curves.merge(keys).assign(place=f"{place}/curves.csv"))
