@@ -121,7 +121,10 @@ FORGED: dict[str, tuple[object, str]] = {
     "a rate": (cell("runs", "dropout", "0.7"), "dropout is 0.7 in row 3"),
     "weights": (cell("runs", "weights", "a" * 32), "small/curves.csv|small/runs.csv"),
     "a curve": (cell("curves", "val/loss", 0.01), "lowest val/loss is not at the best epoch"),
-    "a curve's accuracy": (cell("curves", "test/accuracy", 0.12345), "digits|curve|so many"),
+    "a curve's accuracy": (
+        cell("curves", "test/accuracy", 0.12345),
+        "small/curves.csv: test/accuracy is 0.12345",
+    ),
     "a curve of two": (cell("curves", "train/loss", 0.01), "train/loss differs within key"),
     "a number that is none": (cell("curves", "val/loss", "nan"), "curves.csv: damaged"),
     "a confusion": (swap_confusion, "are on the diagonal, accuracy is"),

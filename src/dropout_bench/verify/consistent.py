@@ -15,7 +15,6 @@ from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, one_line, shortened
 from dropout_bench.params.arms import Job
 from dropout_bench.params.file import Suite
-from dropout_bench.params.run import Run
 from dropout_bench.params.variants import counterpart
 from dropout_bench.quantities.derived.columns import CALIBRATION, CURVES
 from dropout_bench.tables.read import Results, read_results
@@ -128,17 +127,18 @@ def _lengths(results: Results, jobs: Mapping[tuple[str, int], Job]) -> Iterator[
                 break
 
 
-def _images(run: Run) -> dict[str, int]:
-    """Return how many images accuracies of a run are of, by split, as far as that is known."""
-    of_split = {"val": run.train_size - trained_on(run)}
-    if run.dataset in PUBLISHED:
-        of_split["test"] = sum(PUBLISHED[run.dataset].test_per_class[each] for each in run.classes)
-    return of_split
-
-
 def _counted(results: Results, jobs: Mapping[tuple[str, int], Job]) -> Iterator[tuple[str, str]]:
     """Find accuracies that no number of right images gives."""
-    images = {place: _images(job.run) for place, job in jobs.items()}
+    # Every run sees the same test images: those of a cell's confusion, by the number of its runs.
+    runs = results.runs.groupby(["arm", "dataset"]).size()
+    tested: Any = results.confusion.groupby(["arm", "dataset"])["images"].sum() / runs
+    images = {
+        place: {
+            "val": job.run.train_size - trained_on(job.run),
+            "test": tested.get((job.cell.label, job.run.dataset), 0),
+        }
+        for place, job in jobs.items()
+    }
     for file, table in (
         ("runs.csv", results.runs), ("curves.csv", results.curves),
         ("candidates.csv", results.candidates),
@@ -146,7 +146,7 @@ def _counted(results: Results, jobs: Mapping[tuple[str, int], Job]) -> Iterator[
         places = list(zip(table["arm"], table["seed"], strict=True))
         for split in ("val", "test"):
             if (name := f"{split}/accuracy") in table and len(table):
-                count = np.array([images[place].get(split, 0) for place in places], dtype=float)
+                count = np.array([images[place][split] for place in places], dtype=float)
                 right = table[name].to_numpy(dtype=float) * count
                 off = np.abs(right - np.round(right)) > count * DIGITS + 1e-9
                 if off.any():
