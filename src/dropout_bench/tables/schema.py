@@ -107,7 +107,9 @@ def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
             "right_with": right,
             "pixels": _text(f"[0-9a-f]{{{2 * height * width}}}"),
         },
-        "timings": {**run, "candidate": _text(), "epochs": epochs, "seconds": _number(0)},
+        "timings": {
+            **run, "candidate": _text(), "epochs": epochs, "seconds": _number(sys.float_info.min),
+        },
     }  # fmt: skip
     return {
         name: pa.DataFrameSchema(own, unique=[*cell, *KEYS[name]]) for name, own in columns.items()
