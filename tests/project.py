@@ -134,9 +134,13 @@ def pipeline_of_digits() -> str:
 def shared_workers() -> Iterator[dict[str, str]]:
     """Start worker processes for commands to share; say where, as an environment for these."""
     code = (
-        "import sys; from dropout_bench import engine\n"
+        "import sys, threading; from dropout_bench import engine, sharing\n"
+        "lender, over = sharing.Lender(), threading.Event()\n"
+        "def wait(): sys.stdin.read(); over.set(); lender.wake()\n"
         'with engine.workers("dropout_bench.training.run", count=2) as client:\n'
-        "    print(engine.address_of(client), flush=True); sys.stdin.read()"
+        "    print(lender.address, flush=True)\n"
+        "    threading.Thread(target=wait).start()\n"
+        "    lender.serve(lambda: engine.shared_by(client), over.is_set)\n"
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
