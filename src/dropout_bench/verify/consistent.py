@@ -188,27 +188,31 @@ def _best(results: Results) -> Iterator[tuple[str, str]]:
     if not results.experiment.has_validation:
         return
     checkpoint = {cell.label: cell.checkpoint for cell in results.experiment.cells()}
-    runs: Any = results.runs.set_index(["arm", "seed"]).to_dict("index")
-    chosen: Any = results.candidates[results.candidates["chosen"] == 1]
-    chosen = chosen.set_index(["arm", "seed"]).to_dict("index")
-    curves: Groups = dict(iter(results.curves.groupby(["arm", "seed"], sort=False)))
-    for place, curve in curves.items():
-        run, at = runs[place], curve.set_index("epoch")
-        told = f"{place[0]}, seed {place[1]}"
-        losses = at["val/loss"]
-        if losses.min() != losses.get(run["best_epoch"]):
-            yield "curves.csv", f"{told}: its lowest val/loss is not at the best epoch"
-        evaluated = at.loc[run["best_epoch" if checkpoint[place[0]] == "best" else "epochs"]]
-        own = chosen.get(place, evaluated)
-        if any(own[name] != evaluated[name] for name in ("val/loss", "val/accuracy")):
-            yield "candidates.csv", f"{told}: val/loss is not that of its curve"
-        for name in ("val/loss", "val/accuracy", "test/loss", "test/accuracy"):
-            same = abs(run[name] - evaluated[name]) <= 1e-3 * abs(run[name]) + 1e-5
-            if not same and not np.isnan(evaluated[name]):
-                yield (
-                    "runs.csv",
-                    f"{told}: {name} is {run[name]:.6g}, {evaluated[name]:.6g} in its curve",
-                )
+    by, curves = ["arm", "seed"], results.curves
+    runs = results.runs
+    best = runs["arm"].map(checkpoint) == "best"
+    runs = runs.assign(epoch=runs["epochs"].where(~best, runs["best_epoch"]))
+    lowest = curves.groupby(by, as_index=False)["val/loss"].min()
+    at_best = runs.drop(columns="epoch").merge(
+        curves, left_on=[*by, "best_epoch"], right_on=[*by, "epoch"], suffixes=("", " then")
+    )
+    both = lowest.merge(at_best, on=by, suffixes=(" lowest", ""))
+    for row in both[both["val/loss lowest"] != both["val/loss then"]][by].to_dict("records")[:1]:
+        told = f"{row['arm']}, seed {row['seed']}: its lowest val/loss is not at the best epoch"
+        yield "curves.csv", told
+    evaluated = runs.merge(curves, on=[*by, "epoch"], suffixes=("", " then"))
+    for name in ("val/loss", "val/accuracy", "test/loss", "test/accuracy"):
+        one, then = evaluated[name], evaluated[f"{name} then"]
+        far = then.notna() & ~((one - then).abs() <= 1e-3 * one.abs() + 1e-5)
+        for row in evaluated[far].to_dict("records")[:1]:
+            told = f"{row[name]:.6g}, and {row[f'{name} then']:.6g} in its curve"
+            yield "runs.csv", f"{row['arm']}, seed {row['seed']}: {name} is {told}"
+    chosen = results.candidates[results.candidates["chosen"] == 1]
+    of = evaluated.merge(chosen, on=by, suffixes=("", " chosen"))
+    for name in ("val/loss", "val/accuracy"):
+        for row in of[of[f"{name} then"] != of[f"{name} chosen"]].to_dict("records")[:1]:
+            told = f"{row['arm']}, seed {row['seed']}: {name} is not that of its curve"
+            yield "candidates.csv", told
 
 
 def _pictures(results: Results) -> Iterator[str]:
