@@ -9,6 +9,7 @@ cells, t Student's quantile, for all figures of an experiment together.
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ def cells(theirs: Path, ours: Path) -> dict[str, list[str]]:
     tests: dict[str, dict[str, pd.DataFrame]] = {}
     for table, by in _TABLES.items():
         for what, rows in _differences(theirs, ours, table, by):
-            tests[what] = dict(iter(rows.groupby("arm", sort=False)))
+            tests[what] = {str(arm): of for arm, of in rows.groupby("arm", sort=False)}
             for label in tests[what]:
                 found.setdefault(label, [])
     count = sum(len(of) for of in tests.values())
@@ -53,9 +54,10 @@ def _differences(
     """Yield each figure of a table, by name, with its rows: arm, seed, theirs, ours, spread."""
     one, other = (pd.read_csv(place / f"{table}.csv") for place in (theirs, ours))
     key = ["arm", "seed", *by]
-    how = "inner" if table == "curves" else "right"
+    how: Literal["inner", "right"] = "inner" if table == "curves" else "right"
     both = one.merge(other, how=how, on=key, suffixes=("", " again"), validate="one_to_one")
-    for column in (each for each in other.select_dtypes("number") if each not in _NO_FIGURES):
+    numbers = map(str, other.select_dtypes("number").columns)
+    for column in (each for each in numbers if each not in _NO_FIGURES):
         if other[column].isna().all():
             continue
         spread = one.groupby(["arm", *by])[column].std().rename("spread").reset_index()
