@@ -137,7 +137,7 @@ def code(root: Path, params: Params) -> Iterator[Finding]:
 
 
 def _flat(digests: Any) -> dict[str, str]:
-    flat = {}
+    flat: dict[str, str] = {}
     for stage, one in digests.items() if isinstance(digests, dict) else ():
         named = one if isinstance(one, dict) else {"": one}
         flat |= {f"{stage}@{name}".rstrip("@"): str(digest) for name, digest in named.items()}

@@ -268,7 +268,7 @@ def _bit_by_bit(
 
 
 def _no_fewer(
-    tables: list[Mapping[Any, pd.DataFrame]], labels: list[str], name: str
+    tables: list[dict[Any, pd.DataFrame]], labels: list[str], name: str
 ) -> Iterator[Finding]:
     """Compare the confusions of cells of which some runs were drawn: the whole is no less."""
     theirs, ours = tables
