@@ -103,13 +103,10 @@ def commit_a_report(root: Path, name: str, workers: Environment, **others: objec
     text = io.StringIO()
     YAML().dump(CLAIMS, text)
     (root / "claims.yaml").write_text(re.sub(r"\bsmall\b(?! question)", name, text.getvalue()))
-    pipeline = (PROJECT / "dvc.yaml").read_text()
-    pipeline = re.sub(r"foreach: \{ mnist: .*", "foreach: { digits: Digits }", pipeline)
-    pipeline = pipeline.replace("        - data/raw/fashion-mnist\n", "")
-    pipeline = pipeline.replace("data/raw/mnist", "data/raw/digits")
     (root / "data" / "archives" / "Digits").mkdir(parents=True)
     (root / "data" / "archives" / "Digits" / "none").touch()
-    (root / "dvc.yaml").write_text(pipeline.partition("# What `dvc plots show`")[0])
+    (root / "dvc.yaml").write_text(pipeline_of_digits())
+    shutil.copy(PROJECT / "requirements.lock", root)
     shutil.copytree(
         PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
     )
@@ -124,13 +121,26 @@ def commit_a_report(root: Path, name: str, workers: Environment, **others: objec
     git(root, "commit", "-m", "a report")
 
 
+def pipeline_of_digits() -> str:
+    """Our pipeline, with the digits for its only data."""
+    pipeline = (PROJECT / "dvc.yaml").read_text()
+    pipeline = re.sub(r"foreach: \{ mnist: .*", "foreach: { digits: Digits }", pipeline)
+    pipeline = pipeline.replace("        - data/raw/fashion-mnist\n", "")
+    pipeline = pipeline.replace("data/raw/mnist", "data/raw/digits")
+    return pipeline.partition("# What `dvc plots show`")[0]
+
+
 @contextmanager
 def shared_workers() -> Iterator[dict[str, str]]:
     """Start worker processes for commands to share; say where, as an environment for these."""
     code = (
-        "import sys; from dropout_bench import engine\n"
+        "import sys, threading; from dropout_bench import engine, sharing\n"
+        "lender, over = sharing.Lender(), threading.Event()\n"
+        "def wait(): sys.stdin.read(); over.set(); lender.wake()\n"
         'with engine.workers("dropout_bench.training.run", count=2) as client:\n'
-        "    print(engine.address_of(client), flush=True); sys.stdin.read()"
+        "    print(lender.address, flush=True)\n"
+        "    threading.Thread(target=wait).start()\n"
+        "    lender.serve(lambda: engine.shared_by(client), over.is_set)\n"
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(

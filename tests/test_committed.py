@@ -18,7 +18,7 @@ from dropout_bench.analysis.reproduction import reproductions
 from dropout_bench.params.file import load_params
 from dropout_bench.quantities.registry import quantity
 from dropout_bench.tables.read import read_results
-from dropout_bench.verify import committed_suites
+from dropout_bench.verify.belongs_together import committed_suites
 
 PROJECT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow

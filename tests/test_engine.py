@@ -7,6 +7,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from dropout_bench import engine
 
 SWEEP = """
@@ -55,6 +57,25 @@ def test_a_terminal_has_one_line_that_is_kept_in_place() -> None:
     assert text.count("\n") == 1
     assert text.count("\r\x1b[2K") > 3, "written over"
     assert "3 done, 0 running, 1 failed, 1 reused, of 5" in text
+
+
+@pytest.mark.slow
+def test_nobody_runs_anything_in_local_workers_but_who_has_their_keys() -> None:
+    stranger = (
+        "import sys; from dropout_bench import engine\n"
+        "with engine.workers('json', sys.argv[1]) as client: print(engine.ask(client, int))"
+    )
+    with engine.workers("json", count=1) as client:
+        shared = engine.shared_by(client)
+        assert len(shared.keys) == 3
+        for address in (shared.scheduler, shared.scheduler.replace("tls://", "tcp://")):
+            done = subprocess.run(
+                [sys.executable, "-c", stranger, address], capture_output=True, text=True
+            )
+            assert "no Dask scheduler answers at" in done.stderr
+            assert done.returncode, "as another user's process"
+        with engine.workers("json", shared.scheduler) as ours:
+            assert engine.ask(ours, int) == 0
 
 
 def test_before_workers_are_there_nothing_is_promised() -> None:

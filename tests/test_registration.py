@@ -21,7 +21,7 @@ from dropout_bench.analysis.registration import (
 )
 from dropout_bench.errors import BenchError
 from dropout_bench.params.file import Params, load_params
-from dropout_bench.verify import as_registered
+from dropout_bench.verify.belongs_together import as_registered
 
 LOWER = {"metric": "test/loss", "of": "dropout 0.5", "is": "lower", "than": "standard"}
 CHECKS: list[dict[str, Any]] = [LOWER | {"margin": 0.01}, LOWER | {"metric": "val/loss"}]

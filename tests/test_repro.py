@@ -20,7 +20,7 @@ from dropout_bench.data.arrays import verified_digest
 from dropout_bench.errors import BenchError
 from dropout_bench.params.file import Params, load_params
 from dropout_bench.pipeline import Outlook, duration, place, stages
-from dropout_bench.sharing import Lender, asked
+from dropout_bench.sharing import Lender, Shared, asked
 from dropout_bench.training.keys import Identity
 from dropout_bench.training.result import CURVES, LAST, RunResult
 from dropout_bench.training.store import RunStore
@@ -29,11 +29,11 @@ from dropout_bench.training.store import RunStore
 def test_workers_are_started_when_the_first_one_asks_and_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    starts: list[str] = []
+    starts: list[Shared] = []
     over = threading.Event()
 
-    def start() -> str:
-        starts.append("tcp://127.0.0.1:1")
+    def start() -> Shared:
+        starts.append(Shared("tls://127.0.0.1:1", ("authority", "certificate", "key")))
         return starts[0]
 
     lender = Lender()
@@ -41,8 +41,11 @@ def test_workers_are_started_when_the_first_one_asks_and_once(
     serving.start()
     lender.wake()  # nobody asks: nothing is over either
     monkeypatch.setenv(sharing.VARIABLE, lender.address)
-    assert asked(None) == asked(lender.address) == "tcp://127.0.0.1:1"
-    assert asked("tcp://127.0.0.1:2") == "tcp://127.0.0.1:2", "one's own goes first"
+    assert asked(None) == asked(lender.address) == starts[0]
+    assert asked("tcp://127.0.0.1:2") == Shared("tcp://127.0.0.1:2"), "one's own goes first"
+    word, _, place = lender.address.removeprefix("ask://").partition("@")
+    with pytest.raises(BenchError, match="is gone"):
+        asked(f"ask://{'0' * len(word)}@{place}")
     monkeypatch.setattr(sharing, "_code", lambda: "of another day")
     assert asked(None) is None
     assert "the code has changed" in capsys.readouterr().out

@@ -131,6 +131,8 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("runs", "learning_rate", None),
     ("runs", "epochs", None),
     ("runs", "epochs", 9.5),
+    ("runs", "epochs", 10**9),
+    ("candidates", "limit", 10**9),
     ("runs", "key", "the key"),
     ("candidates", "chosen", 2),
     ("candidates", "chosen", None),

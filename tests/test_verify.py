@@ -13,7 +13,7 @@ from project import DIGITS, INSIDE, contents, edit, git, run
 from scipy import stats
 
 from dropout_bench.params.file import Params
-from dropout_bench.verify import chance, distinct_runs, draw
+from dropout_bench.verify.draw import chance, distinct_runs, draw, seed_of
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def test_a_true_report_holds_and_nothing_is_written(clone: Path) -> None:
     before = contents(clone)
     said = json.loads(run(clone, "dropout-bench", "verify", "--json"))
     assert said["holds"]
-    assert len(said["findings"]) == 5
+    assert len(said["findings"]) == 12
+    assert said["outcome"] == "holds"
     git(clone, "diff", "--exit-code")
     new = {name for name in contents(clone).keys() - before.keys() if ".dvc" not in name}
     assert not new
@@ -157,7 +158,8 @@ def test_what_was_never_produced_is_found_by_training_again(
         table.to_csv(path, index=False, lineterminator="\n")
     run(root, "dvc", "commit", "--force", "evaluate@small", "evaluate@inside")
     run(root, "dvc", "repro")
-    assert "DIFFERS" not in run(root, "dropout-bench", "verify")
+    said = run(root, "dropout-bench", "verify", status=1)
+    assert "measures.csv" not in said, "of these without training nothing is known"
     said = run(root, "dropout-bench", "verify", "--whole", status=1, workers=workers)
     assert all(told in said for *_, told in FORGED), said
 
@@ -175,6 +177,7 @@ def test_each_distinct_run_is_drawn_once_and_compared_wherever_it_stands() -> No
     assert sum(len(each) for each in places.values()) == 12
     assert draw(places, None, seed=1).keys() == places.keys()
     assert draw(places, 2, seed=1) == draw(places, 2, seed=1)
+    assert seed_of("a" * 40) != seed_of("b" * 40)
     assert len({next(iter(draw(places, 2, seed))) for seed in range(20)}) > 4
     assert len(distinct_runs(params.suites.values())) == 12
 

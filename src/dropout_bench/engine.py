@@ -26,14 +26,14 @@ from typing import Any, ClassVar, TypeVar
 
 import dask
 import psutil
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
 from distributed.utils import get_mp_context
 from rich import progress
 from rich.console import Console
 from rich.text import Text
 
 from dropout_bench.errors import BenchError
-from dropout_bench.sharing import asked
+from dropout_bench.sharing import Shared, asked
 
 _DVC_STAGE = "DVC_STAGE"  # what DVC calls the stage, in the environment of its command
 _LOG_EVERY = 10.0  # seconds between lines of progress where output is no terminal
@@ -80,33 +80,42 @@ def workers(
         BenchError: no scheduler answers at that address.
     """
     _stop_with_dvc()
-    address = asked(scheduler)
+    shared = asked(scheduler)
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told by us, once
     with dask.config.set(_SETTINGS):
-        if address:
+        if shared:
             try:
-                client = Client(address, timeout=10)
-            except (OSError, ValueError, TimeoutError) as error:
+                client = Client(shared.scheduler, timeout=10, security=_security(shared))
+            except (OSError, ValueError, TimeoutError, TypeError) as error:
                 raise BenchError(
-                    f"no Dask scheduler answers at {address} ({error}); start one with: "
+                    f"no Dask scheduler answers at {shared.scheduler} ({error}); start one with: "
                     "dask scheduler --host 127.0.0.1"
                 ) from error
             with client:
                 yield client
             return
         import_once_for_all(modules)
+        # Whoever may connect runs what they like in the workers: on a machine that others use too,
+        # nobody may but who has the keys, which are made for this cluster and written nowhere.
+        security = Security.temporary()
         with (
             LocalCluster(
                 n_workers=count or cores(),
                 threads_per_worker=1,
                 host="127.0.0.1",
+                protocol="tls",
+                security=security,
                 dashboard_address="127.0.0.1:0",  # any free port: two sweeps do not meet there
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,
         ):
-            yield client
+            _OURS[cluster.scheduler_address] = security
+            try:
+                yield client
+            finally:
+                del _OURS[cluster.scheduler_address]
 
 
 def import_once_for_all(modules: str | Sequence[str]) -> None:
@@ -185,8 +194,24 @@ def _prepare() -> None:
 
 
 def address_of(client: Client) -> str:
-    """Return the address of the scheduler."""
+    """Return the address of the scheduler, which this process can use by it."""
     return str(client.scheduler_info(n_workers=0)["address"])
+
+
+_KEYS = ("tls_ca_file", "tls_client_cert", "tls_client_key")
+_OURS: dict[str, Security] = {}  # of schedulers that this process started, by their addresses
+
+
+def _security(shared: Shared) -> Security | None:
+    if not shared.keys:
+        return _OURS.get(shared.scheduler)
+    return Security(require_encryption=True, **dict(zip(_KEYS, shared.keys, strict=True)))
+
+
+def shared_by(client: Client) -> Shared:
+    """Return the scheduler of a client, and what other processes need to use it."""
+    keys = (getattr(client.security, name) for name in _KEYS)
+    return Shared(address_of(client), tuple(key for key in keys if key))
 
 
 def ask(client: Client, function: Callable[[], Result]) -> Result:

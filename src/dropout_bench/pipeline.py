@@ -23,7 +23,7 @@ from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.params.run import Run
-from dropout_bench.sharing import VARIABLE, Lender
+from dropout_bench.sharing import VARIABLE, Lender, Shared
 
 if TYPE_CHECKING:
     from dropout_bench.analysis.effects import Effect
@@ -60,11 +60,11 @@ def repro(root: Path, words: Sequence[str], count: int | None = None) -> int:
         lender = Lender()
         stack.callback(lender.close)
 
-        def start() -> str:
+        def start() -> Shared:
             from dropout_bench import engine  # Dask, which is not needed where nothing is to do
 
             client = stack.enter_context(engine.workers(WORKED_WITH, count=count))
-            return engine.address_of(client)
+            return engine.shared_by(client)
 
         environment = os.environ | targets | {VARIABLE: lender.address}
         with _running(command, root, environment) as dvc:

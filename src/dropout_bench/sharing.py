@@ -2,20 +2,40 @@
 
 They are started when the first one asks, so that nothing is started where nobody does. Who asks
 compares the code that they were started with to its own. No Dask is needed here.
+
+Whoever can use a scheduler can run anything in its workers. So who asks must know a word that is
+in the environment of our own processes alone, and is then told the scheduler's keys too.
 """
 
 import hashlib
+import hmac
 import json
 import os
+import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from dropout_bench.errors import BenchError
 
 VARIABLE = "DROPOUT_BENCH_SCHEDULER"
 _SCHEME = "ask://"
+_PATIENCE = 5.0  # seconds in which who asks must say the word
 _PACKAGE = Path(__file__).parent
+
+
+class Shared(NamedTuple):
+    """A scheduler that may be used.
+
+    Attributes:
+        scheduler: its address.
+        keys: what it takes to connect, each as PEM: the certificate that it is known by, one's own
+            and the key of this; empty where it lets everyone in.
+    """
+
+    scheduler: str
+    keys: tuple[str, ...] = ()
 
 
 class Lender:
@@ -28,12 +48,13 @@ class Lender:
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
         host, port = self._server.getsockname()
-        self.address = f"{_SCHEME}{host}:{port}"
+        self._word = secrets.token_hex(16)
+        self.address = f"{_SCHEME}{self._word}@{host}:{port}"
 
-    def serve(self, start: Callable[[], str], over: Callable[[], bool]) -> None:
+    def serve(self, start: Callable[[], Shared], over: Callable[[], bool]) -> None:
         """Answer until ``over``, which is looked at after a :meth:`wake`; ``start`` is called once.
 
-        It starts the workers, and returns the address of their scheduler.
+        It starts the workers, and returns their scheduler.
         """
         answer = b""
         while True:
@@ -41,13 +62,24 @@ class Lender:
             with connection:
                 if over():
                     return
+                if not self._may_know(connection):
+                    continue
                 if not answer:
                     code = _code()  # before they import it
-                    answer = json.dumps({"scheduler": start(), "code": code}).encode()
+                    answer = json.dumps({**start()._asdict(), "code": code}).encode()
                 try:
                     connection.sendall(answer)
                 except OSError:  # it was stopped meanwhile
                     continue
+
+    def _may_know(self, connection: socket.socket) -> bool:
+        connection.settimeout(_PATIENCE)
+        try:
+            word = connection.recv(len(self._word))
+        except OSError:
+            return False
+        connection.settimeout(None)
+        return hmac.compare_digest(word, self._word.encode())
 
     def wake(self) -> None:
         """Have :meth:`serve` look whether it is over."""
@@ -58,8 +90,8 @@ class Lender:
         self._server.close()
 
 
-def asked(address: str | None) -> str | None:
-    """Return the address of the scheduler, asked for where there is somebody to ask.
+def asked(address: str | None) -> Shared | None:
+    """Return the scheduler, asked for where there is somebody to ask.
 
     It is None where workers must be started: there are none, or their code is not that of now.
 
@@ -68,9 +100,10 @@ def asked(address: str | None) -> str | None:
     """
     address = address or os.environ.get(VARIABLE)
     if not address or not address.startswith(_SCHEME):
-        return address or None
+        return Shared(address) if address else None
     try:
         with _connected(address) as connection, connection.makefile("rb") as answer:
+            connection.sendall(address.removeprefix(_SCHEME).partition("@")[0].encode())
             told = json.loads(answer.read())
     except (OSError, ValueError) as error:
         raise BenchError(
@@ -80,11 +113,11 @@ def asked(address: str | None) -> str | None:
     if told["code"] != _code():
         print("the code has changed since the shared workers started: others start", flush=True)
         return None
-    return str(told["scheduler"])
+    return Shared(str(told["scheduler"]), tuple(map(str, told["keys"])))
 
 
 def _connected(address: str) -> socket.socket:
-    host, _, port = address.removeprefix(_SCHEME).partition(":")
+    host, _, port = address.rpartition("@")[2].partition(":")
     return socket.create_connection((host, int(port)))
 
 

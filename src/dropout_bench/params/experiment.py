@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import pkgutil
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -17,7 +18,7 @@ from pydantic import (
 
 from dropout_bench.catalogue.datasets import DATASETS, Dataset
 from dropout_bench.catalogue.optimisers import OPTIMISERS
-from dropout_bench.catalogue.source import PACKAGE
+from dropout_bench.catalogue.source import PACKAGE, closure, meaning
 from dropout_bench.errors import did_you_mean
 from dropout_bench.params.arms import (
     Arm,
@@ -43,6 +44,7 @@ from dropout_bench.params.values import (
     unique,
     widths_text,
 )
+from dropout_bench.params.variants import module_of
 
 PICTURES = frozenset({"features", "examples"})
 MEASURES = PICTURES.union(
@@ -59,6 +61,8 @@ _KNOWN: Mapping[str, tuple[str, Collection[str]]] = {
 """Fields that name things there are, in words, and these."""
 SETTING = ("dataset", "train_size", "normalise", "hidden", "batch_size", "learning_rate")
 """What a draw can draw."""
+MOST_KEPT = 10_000
+"""Networks of a run that are kept at most, where the one after each epoch is."""
 SCALES = ("unit", "symmetric", "standardised")
 
 
@@ -275,6 +279,7 @@ class Experiment(Options):
                         raise ValueError(f"{place}{error}") from error
         if not self.arms:
             self._arms()  # a grid's arms are checked too
+        self._check_sizes()
         for arm, widths in itertools.product(arms, self._networks()):
             _one_rate_or_each(arm.dropout, widths)
         return self
@@ -308,6 +313,38 @@ class Experiment(Options):
             sum(DATASETS[name].train_per_class[label] for label in self.resolved_classes)
             for name in self.datasets
         )
+
+    def _check_sizes(self) -> None:
+        """Check what would end trainings, or tables, that had begun."""
+        if self.keep_every_epoch and (self.epochs or 0) > MOST_KEPT:
+            raise ValueError(
+                f"keep_every_epoch: it keeps {self.epochs} networks of each run, and at most "
+                f"{MOST_KEPT} are kept; lower epochs, or drop it"
+            )
+        every = [each for _, _, arm in self._arms() for each in arm.candidates()]
+        for rate in {rate for arm in every for rate in (*arm.dropout, arm.input_dropout)}:
+            if float(f"{rate:.6g}") >= 1:
+                raise ValueError(
+                    f"dropout, input_dropout: {rate} is 1 in tables, which have six digits; "
+                    "lower it"
+                )
+        if any(normalises_batches(arm.variant) for arm in every):
+            self._check_batches()
+
+    def _check_batches(self) -> None:
+        """Check that no batch is a single image, of which batch norm has no variance."""
+        for seed in self.seeds:
+            setting = self.setting(seed)
+            of = (setting.train_size,) if setting.train_size else self.resolved_train_sizes
+            for size in of:
+                # Of so many images a split takes the fraction, rounded up.
+                trained_on = size - math.ceil(size * self.validation)
+                if setting.batch_size == 1 or trained_on % setting.batch_size == 1:
+                    raise ValueError(
+                        f"batch_size: {trained_on} training images in batches of "
+                        f"{setting.batch_size} leave a batch of one, of which batch norm has no "
+                        "variance; change batch_size or train_size"
+                    )
 
     def _networks(self) -> tuple[tuple[int, ...], ...]:
         return self.draw.hidden or self.hidden
@@ -506,6 +543,17 @@ class Experiment(Options):
         if candidate := arm.text(cell.arm):
             parts.append(candidate.replace("/", "+"))
         return "/".join([*parts, f"seed={seed}"])
+
+
+@functools.cache
+def normalises_batches(variant: str) -> bool:
+    """Whether a variant has batch norm, which its source says: parameters are read without torch.
+
+    >>> normalises_batches("batch-norm-dropout"), normalises_batches("dropout")
+    (True, False)
+    """
+    modules = closure(module_of(variant))
+    return any("nn.BatchNorm" in meaning(one) for one in modules if one.startswith("models."))
 
 
 def _rounded_up(count: int, of: int) -> int:

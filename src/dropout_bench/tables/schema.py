@@ -70,10 +70,11 @@ def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
             for entry in entries
         }
 
-    epochs = _count(1, experiment.epochs or 2**53)
+    longest = max(run.epochs for run in experiment.runs())
+    epochs = _count(1, longest)
     trained = {
         "epochs": epochs,
-        "best_epoch": _count(1, experiment.epochs or 2**53, missing=not held_out),
+        "best_epoch": _count(1, longest, missing=not held_out),
         "limit": epochs,
     }
     bytes_of = {"key": _text("[0-9a-f]{32}"), "weights": _text("[0-9a-f]{32}")}
@@ -106,7 +107,9 @@ def schemas(experiment: Experiment) -> dict[str, pa.DataFrameSchema]:
             "right_with": right,
             "pixels": _text(f"[0-9a-f]{{{2 * height * width}}}"),
         },
-        "timings": {**run, "candidate": _text(), "epochs": epochs, "seconds": _number(0)},
+        "timings": {
+            **run, "candidate": _text(), "epochs": epochs, "seconds": _number(sys.float_info.min),
+        },
     }  # fmt: skip
     return {
         name: pa.DataFrameSchema(own, unique=[*cell, *KEYS[name]]) for name, own in columns.items()

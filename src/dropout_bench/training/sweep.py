@@ -158,7 +158,7 @@ def _train(
     logs: Path,
     watch: "Watch | None",
 ) -> RunResult:
-    from dropout_bench.training.run import train  # in the worker: torch is loaded there
+    from dropout_bench.training.run import Diverged, train  # in the worker: torch is loaded there
 
     # A cluster's workers may differ. What is kept under a key is what the key says.
     here = Identity.here(identity.run, source.digest, _device())
@@ -173,7 +173,15 @@ def _train(
         )
     # On another machine than the project's there is no folder of logs.
     watching = [watch(logs / name)] if watch is not None and logs.is_dir() else []
-    return train(identity.run, source.at_hand(), keep_every_epoch, watching)
+    try:
+        return train(identity.run, source.at_hand(), keep_every_epoch, watching)
+    except Diverged as error:
+        raise BenchError(f"Diverged: {error}; lower learning_rate in {Params.file}") from error
+    except RuntimeError as error:
+        if "allocate" not in str(error):
+            raise
+        told = f"no memory for a network of {identity.run.hidden} hidden units"
+        raise BenchError(f"{told} ({one_line(error)}); lower hidden in {Params.file}") from error
 
 
 def _summary(title: str, failures: Mapping[Job, BaseException], total: int) -> str:
@@ -233,7 +241,7 @@ def write_timings(name: str, times: Mapping[Job, Time], timings: Path) -> None:
             "seed": job.run.seed,
             "candidate": job.candidate,
             "epochs": time.epochs,
-            "seconds": round(time.seconds, 2),
+            "seconds": max(0.01, round(time.seconds, 2)),
         }
         for job, time in times.items()
         if not math.isnan(time.seconds)  # trained elsewhere

@@ -44,7 +44,14 @@ def draw(results: Results, colours: Colours) -> Figure:
     axes = figure.subplots(len(cells), 1, squeeze=False)[:, 0]
     for panel, cell, drawn in zip(axes, cells, of_cells, strict=True):
         parts = [drawn[first : first + columns] for first in range(0, len(drawn), columns)]
-        montage = np.vstack([side_by_side(results, part, gap=2) for part in parts])
+        lines = [side_by_side(results, part, gap=2) for part in parts]
+        widest = max(line.shape[1] for line in lines)
+        montage = np.vstack(
+            [
+                np.pad(line, ((0, 0), (0, widest - line.shape[1])), constant_values=np.nan)
+                for line in lines
+            ]
+        )
         panel.imshow(montage, cmap="PuOr_r", vmin=1, vmax=255)
         panel.set_axis_off()
         panel.set_title(cell.label)

@@ -1,0 +1,1 @@
+"""Whether the committed report is what this code makes of these parameters."""
