@@ -706,9 +706,9 @@ def try_out(
     """
     from dropout_bench.trials import command
 
-    settings = {"rates": rates, "hidden": hidden, "draws": draws, "learning_rate": step}
+    more = {"draws": draws, "learning_rate": step, "rows": rows, "workers": workers}
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        result, page = command.on_file(data, target, name, rows=rows, workers=workers, **settings)
+        result, page = command.on_file(data, target, name, hidden, rates, **more)
     if as_json:
         typer.echo(json.dumps(result.as_json(), indent=1))
     else:

@@ -8,9 +8,7 @@ is chosen on validation at each draw, among as many candidates.
 import functools
 import hashlib
 import inspect
-import json
 import math
-import os
 import platform
 import secrets
 import sys
@@ -286,11 +284,13 @@ def _identities(
     table: Table, fits: Mapping[str, Fit], variants: "Mapping[str, str | type[MLP]]", device: str
 ) -> dict[str, dict[str, Any]]:
     """Return all that each training depends on."""
+    known: dict[str, str] = {}  # a source that cannot be read has another digest each time
+    digests = {call: known.setdefault(str(kind), _digest(kind)) for call, kind in variants.items()}
     return {
         call: {
             "data": table.digest,
             "fit": settings.model_dump(mode="json"),
-            "variant": _digest(variants[call]),
+            "variant": digests[call],
             **_here(device),
         }
         for call, settings in fits.items()
@@ -306,7 +306,6 @@ def _code() -> str:
     return digest_of(WORKED_WITH.removeprefix(f"{NAME}."))
 
 
-@functools.cache
 def _digest(variant: "str | type[MLP]") -> str:
     """Return a digest of a variant's source; of one without a source a new one each time."""
     if isinstance(variant, str):

@@ -2,20 +2,21 @@
 
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dropout_bench.report.figures import style
 from dropout_bench.trials.verdict import SMALLEST, TableResult
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_AXES = {"test/loss": "test loss, difference (nats)", "test/accuracy": "test accuracy, difference (points)"}  # fmt: skip
+_AXES = {
+    "test/loss": "difference in test loss (nats)",
+    "test/accuracy": "in test accuracy (points)",
+}
 _SCALES = {"test/loss": 1.0, "test/accuracy": 100.0}
 
 
@@ -48,9 +49,8 @@ def of_effects(result: TableResult) -> Figure:
     for panel, metric in zip(axes, SMALLEST, strict=True):
         scale = _SCALES[metric]
         panel.axvline(0, color="black", lw=0.8)
-        panel.axvspan(
-            -scale * SMALLEST[metric], scale * SMALLEST[metric], color=style.NEUTRAL, alpha=0.1, lw=0
-        )  # fmt: skip
+        least = scale * SMALLEST[metric]
+        panel.axvspan(-least, least, color=style.NEUTRAL, alpha=0.1, lw=0)
         for row, (arm, than) in enumerate(pairs):
             values = (result.of(arm)[metric] - result.of(than)[metric]).to_numpy()
             style.dots(panel, scale * values, -row, _colour(result, arm))
@@ -58,6 +58,7 @@ def of_effects(result: TableResult) -> Figure:
         panel.grid(axis="y", visible=False)
     names = [arm if than == result.arms[0] else f"{arm} against {than}" for arm, than in pairs]
     axes[0].set_yticks([-row for row in range(len(pairs))], names)
+    axes[0].set_ylim(0.5 - len(pairs), 0.5)
     style.title(figure, "Does dropout help on these data?", result.sentence)
     return figure
 
@@ -85,7 +86,7 @@ def of_curves(result: TableResult) -> Figure:
 def _mean(lines: "list[pd.Series[float]]") -> "pd.Series[float]":
     shortest = min(lines, key=len)
     values = np.mean([line.to_numpy()[: len(shortest)] for line in lines], axis=0)
-    return type(shortest)(values, index=shortest.index)
+    return pd.Series(values.tolist(), index=shortest.index, dtype=float)
 
 
 def of_gap(result: TableResult) -> Figure:
@@ -98,6 +99,7 @@ def of_gap(result: TableResult) -> Figure:
         axes[0].plot(train.mean(), -row, "|", color="black", ms=12, mew=1.6)
         style.dots(axes[1], train - test, -row, colour)
     axes[0].set_yticks([-row for row in range(len(result.arms))], result.arms)
+    axes[0].set_ylim(0.5 - len(result.arms), 0.5)
     for panel in axes:
         panel.grid(axis="y", visible=False)
     axes[0].set(xlabel="test accuracy (%); training: |")

@@ -70,7 +70,7 @@ class Table:
 
 
 def read(path: Path, target: str | None = None) -> Table:
-    """Read a table from ``.npz``, with arrays ``X`` and ``y``, or from CSV with a column of classes.
+    """Read a table from ``.npz`` with arrays ``X`` and ``y``, or from CSV with a column of classes.
 
     Args:
         path: the file.
@@ -187,7 +187,9 @@ def _of_csv(path: Path, target: str | None) -> Table:
             path, chunksize=max(1, CHUNK // len(header)), dtype={target: str}, **options
         ):
             blocks.append(_numbers(str(path), chunk[columns], rows))
-            labels.append(chunk[target].to_numpy(dtype=object, na_value=None))
+            labels.append(
+                chunk[target].astype(object).where(chunk[target].notna(), None).to_numpy()
+            )
             rows += len(chunk)
             _check_size(str(path), rows, len(columns))
     except pd.errors.ParserError as error:
@@ -197,8 +199,8 @@ def _of_csv(path: Path, target: str | None) -> Table:
     x = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     blocks.clear()
     y = np.concatenate(labels)
-    gone = [place for place, label in enumerate(y.tolist()) if label is None]
-    if gone:
+    gone = np.flatnonzero(pd.isna(y))
+    if len(gone):
         raise BenchError(
             f'{path}: no class in {len(gone):,} rows, column "{target}", first in row '
             f"{gone[0] + 1} (empty, NA and None count as missing); remove these rows"
@@ -309,7 +311,7 @@ def _check_finite(place: str, x: NDArray[np.float32], names: Sequence[str]) -> N
             first = start + int(wrong.any(axis=1).argmax())
         missing += wrong.sum(axis=0)
     if first >= 0:
-        those = [names[at] for at in np.flatnonzero(missing)]
+        those = [names[int(at)] for at in np.flatnonzero(missing)]
         raise BenchError(
             f"{place}: {missing.sum():,} values are missing, or are no number that float32 holds, "
             f"in {_some(those)}, first in row {first + 1}; fill them in or leave these rows out"
