@@ -7,11 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jinja2
+
 from dropout_bench.errors import BenchError
 from dropout_bench.files import whole_folder
 from dropout_bench.report import html
 from dropout_bench.report.figures.kind import save
-from dropout_bench.report.render import layout
 from dropout_bench.trials import pictures
 from dropout_bench.trials.verdict import TableResult
 
@@ -24,6 +25,15 @@ _FIGURES = {
     "curves": pictures.of_curves,
     "gap": pictures.of_gap,
 }
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("dropout_bench.trials", "."),
+    autoescape=True,  # names of the user's may be anything
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 def check_folder(folder: Path) -> None:
@@ -46,7 +56,7 @@ def write(result: TableResult, folder: Path) -> Path:
     with whole_folder(folder) as unfinished:
         for name, drawing in _FIGURES.items():
             save(unfinished / f"{name}.png", drawing, result)
-        markdown = layout("table.md.jinja", it=result, rows=_rows(result))
+        markdown = _TEMPLATES.get_template("table.md.jinja").render(it=result, rows=_rows(result))
         (unfinished / "README.md").write_text(markdown, encoding="utf-8")
         page = html.page(markdown, unfinished)
         (unfinished / "index.html").write_text(page, encoding="utf-8")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from dropout_bench.errors import BenchError
-from dropout_bench.params.file import Params, project_root
+from dropout_bench.params.file import Params
 
 _PACKAGE = Path(__file__).parents[1]
 _CARRIED = _PACKAGE / "carried"
@@ -33,7 +33,9 @@ def home() -> Path:
 
     Outside a project that is ``$XDG_CACHE_HOME/dropout-bench``, or ``~/.cache/dropout-bench``.
     """
-    try:
-        return project_root()
-    except BenchError:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dropout-bench"
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        # Many other projects have a params.yaml; nothing is put into these.
+        if all((folder / name).is_file() for name in (Params.file, "claims.yaml")):
+            return folder
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dropout-bench"
