@@ -717,6 +717,24 @@ def try_out(
         typer.echo(f"page: {page}")
 
 
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.", show_default="")
+    ],
+) -> None:
+    """Write a project of your own: an experiment, a claim, the pipeline, a layer of your own, CI.
+
+    In it `dvc repro` makes a report; nothing is downloaded for it, as its digits come with
+    scikit-learn. The comments in its params.yaml and claims.yaml say what may be changed.
+    """
+    from dropout_bench.init.project import write
+
+    for file in write(folder):
+        typer.echo(file)
+    typer.echo(f"next: cd {folder} && git init && dvc init && dvc repro")
+
+
 def _stop(signal_number: int, frame: object) -> NoReturn:
     for stops in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stops, _stop_at_once)

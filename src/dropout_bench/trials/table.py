@@ -182,20 +182,16 @@ def _of_csv(path: Path, target: str | None) -> Table:
     # give their classes away.
     notes = [f"left out, since without a name: column {header.index(n) + 1}" for n in unnamed]
     blocks, labels, rows = [], [], 0
+    size = max(1, CHUNK // len(header))
     try:
-        for chunk in pd.read_csv(
-            path, chunksize=max(1, CHUNK // len(header)), dtype={target: str}, **options
-        ):
-            blocks.append(_numbers(str(path), chunk[columns], rows))
-            labels.append(
-                chunk[target].astype(object).where(chunk[target].notna(), None).to_numpy()
-            )
-            rows += len(chunk)
-            _check_size(str(path), rows, len(columns))
+        with pd.read_csv(path, chunksize=size, dtype={target: str}, **options) as chunks:
+            for chunk in chunks:
+                blocks.append(_numbers(str(path), chunk[columns], rows))
+                labels.append(chunk[target].to_numpy(dtype=object))
+                rows += len(chunk)
+                _check_size(str(path), rows, len(columns))
     except pd.errors.ParserError as error:
         raise BenchError(f"{path}: no CSV file ({one_line(error)})") from error
-    if not rows:
-        raise BenchError(f"{path}: no rows; a header alone is no table")
     x = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     blocks.clear()
     y = np.concatenate(labels)
