@@ -14,10 +14,11 @@ from dropout_bench.files import whole_folder
 from dropout_bench.report import html
 from dropout_bench.report.figures.kind import save
 from dropout_bench.trials import pictures
-from dropout_bench.trials.verdict import TableResult
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from dropout_bench.trials.verdict import TableResult
 
 RESULT = "result.json"
 _FIGURES = {
@@ -46,7 +47,7 @@ def check_folder(folder: Path) -> None:
         raise BenchError(f"{folder}: it is there, and no trial's; give another --name")
 
 
-def write(result: TableResult, folder: Path) -> Path:
+def write(result: "TableResult", folder: Path) -> Path:
     """Write ``README.md``, ``index.html``, figures and tables into a folder of their own.
 
     Raises:
@@ -70,7 +71,7 @@ def write(result: TableResult, folder: Path) -> Path:
 _HEAD = ("", "rate", "test loss", "test accuracy", "training accuracy", "gap")
 
 
-def _rows(result: TableResult) -> list[tuple[str, ...]]:
+def _rows(result: "TableResult") -> list[tuple[str, ...]]:
     """Return a row an arm: means over the draws."""
     return [
         (
@@ -85,7 +86,7 @@ def _rows(result: TableResult) -> list[tuple[str, ...]]:
     ]
 
 
-def fragment(result: TableResult) -> str:
+def fragment(result: "TableResult") -> str:
     """Return the result for a notebook: sentence, picture, table."""
     picture = base64.b64encode(pictures.png(pictures.of_effects, result)).decode()
     cells = [_HEAD, *_rows(result)]
@@ -99,7 +100,7 @@ def fragment(result: TableResult) -> str:
     )
 
 
-def told(result: TableResult) -> Iterator["RenderableType"]:
+def told(result: "TableResult") -> Iterator["RenderableType"]:
     """Tell the result in the terminal."""
     from rich.table import Table
 

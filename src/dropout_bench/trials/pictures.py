@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dropout_bench.report.figures import style
-from dropout_bench.trials.verdict import SMALLEST, TableResult
+
+if TYPE_CHECKING:
+    from dropout_bench.trials.verdict import TableResult
 
 _AXES = {
     "test/loss": "difference in test loss (nats)",
@@ -20,13 +22,13 @@ _AXES = {
 _SCALES = {"test/loss": 1.0, "test/accuracy": 100.0}
 
 
-def in_style(drawing: Callable[[TableResult], Figure], result: TableResult) -> Figure:
+def in_style(drawing: "Callable[[TableResult], Figure]", result: "TableResult") -> Figure:
     """Return what a function draws, in the report's style."""
     with mpl.rc_context(style.STYLE):
         return drawing(result)
 
 
-def png(drawing: Callable[[TableResult], Figure], result: TableResult) -> bytes:
+def png(drawing: "Callable[[TableResult], Figure]", result: "TableResult") -> bytes:
     """Return what a function draws as a PNG picture."""
     content = io.BytesIO()
     with mpl.rc_context(style.STYLE):
@@ -34,7 +36,7 @@ def png(drawing: Callable[[TableResult], Figure], result: TableResult) -> bytes:
     return content.getvalue()
 
 
-def _colour(result: TableResult, arm: str) -> Any:
+def _colour(result: "TableResult", arm: str) -> Any:
     """Grey without dropout, orange with it, blue for what is from outside, as in the report."""
     place = result.arms.index(arm)
     if place == 1:
@@ -42,14 +44,15 @@ def _colour(result: TableResult, arm: str) -> Any:
     return style.BLUE if place else style.NEUTRAL
 
 
-def of_effects(result: TableResult) -> Figure:
+def of_effects(result: "TableResult") -> Figure:
     """Draw what each arm changes in test loss and accuracy: a dot a draw, mean and interval."""
     pairs = list(dict.fromkeys((effect.arm, effect.than) for effect in result.effects))
     figure, axes = style.panels(2, 1.1 + 0.55 * len(pairs), sharey=True)
-    for panel, metric in zip(axes, SMALLEST, strict=True):
+    for panel, metric in zip(axes, _AXES, strict=True):
         scale = _SCALES[metric]
         panel.axvline(0, color="black", lw=0.8)
-        least = scale * SMALLEST[metric]
+        smallest = {effect.metric: effect.measured.smallest for effect in result.effects}
+        least = scale * smallest[metric]
         panel.axvspan(-least, least, color=style.NEUTRAL, alpha=0.1, lw=0)
         for row, (arm, than) in enumerate(pairs):
             values = (result.of(arm)[metric] - result.of(than)[metric]).to_numpy()
@@ -63,7 +66,7 @@ def of_effects(result: TableResult) -> Figure:
     return figure
 
 
-def of_curves(result: TableResult) -> Figure:
+def of_curves(result: "TableResult") -> Figure:
     """Draw loss by optimiser step: a thin line a draw, their mean as far as all trainings go."""
     figure, axes = style.panels(len(result.arms), 2.6, sharey=True)
     for panel, arm in zip(axes, result.arms, strict=True):
@@ -89,7 +92,7 @@ def _mean(lines: "list[pd.Series[float]]") -> "pd.Series[float]":
     return pd.Series(values.tolist(), index=shortest.index, dtype=float)
 
 
-def of_gap(result: TableResult) -> Figure:
+def of_gap(result: "TableResult") -> Figure:
     """Draw accuracy on training and test rows, and the gap between them, of each arm."""
     figure, axes = style.panels(2, 1.1 + 0.55 * len(result.arms), sharey=True)
     for row, arm in enumerate(result.arms):
