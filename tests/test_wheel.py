@@ -103,7 +103,7 @@ def test_from_any_folder_a_table_is_tried_and_a_project_begun(outside: Path) -> 
     said = _call(outside, command, "try", *words)
     assert "On your data dropout 0.5" in said.replace("\n", " ")
     assert (outside / "trials" / "mine" / "index.html").is_file()
-    assert len(list((outside / "cache").rglob("*.json"))) == 4
+    assert len(list((outside / "cache" / "dropout-bench").rglob("*.json"))) == 4
     _call(outside, command, "init", "project")
     _call(outside / "project", command, "download", "digits")
     assert (outside / "project" / "data" / "raw" / "digits").is_dir()
