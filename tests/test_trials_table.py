@@ -1,6 +1,5 @@
 """A table of one's own: what is read, what is refused, what is trained and what is said of it."""
 
-import copy
 import json
 import math
 import re
@@ -9,15 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
-from project import PROJECT, Environment, contents, edit
+from project import Environment, contents, edit
 from typer.testing import CliRunner
 
-from dropout_bench import numerics
 from dropout_bench.analysis.rule import Verdict
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
@@ -428,20 +424,3 @@ def test_what_is_kept_is_read_again_only_whole(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[]")
     assert Kept(tmp_path).get("a") is None
     assert LEAST == 10
-
-
-@pytest.mark.slow
-def test_the_notebook_runs_and_says_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DROPOUT_BENCH_STORE", str(tmp_path / "store"))  # all is trained anew
-    committed = nbformat.read(PROJECT / "examples" / "table.ipynb", as_version=4)
-    executed = copy.deepcopy(committed)
-    NotebookClient(executed, timeout=1200, resources={"metadata": {"path": tmp_path}}).execute()
-    assert len(verdicts(committed)) == 2
-    if numerics.is_pinned():  # else the last digits may be others
-        assert verdicts(executed) == verdicts(committed)
-
-
-def verdicts(notebook: Any) -> list[str]:
-    return re.findall(r"<strong>(On your data .*?)</strong>", json.dumps(notebook))

@@ -43,7 +43,7 @@ def test_outside_the_wheels_own_tables_are_found_and_the_users_cache(
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     words = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    _call(PROJECT, sys.executable, "-m", "pip", *words, "-w", str(folder), str(PROJECT))
+    _call(folder, sys.executable, "-m", "pip", *words, "-w", ".", str(PROJECT))
     (found,) = folder.glob("*.whl")
     return found
 
