@@ -16,6 +16,7 @@ from dropout_bench.cli import app
 COMMANDS = (
     "repro", "download", "train", "evaluate", "report", "timings", "claims", "explain",
     "deepen", "compare", "verify", "runs", "tensorboard", "suite",
+    "try", "init",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ FLOORS = (
     {"analysis"},
     {"report"},
     {"compare", "pipeline", "stages"},
-    {"deepening", "verify"},
+    {"deepening", "verify", "trials", "init"},
     {"cli"},
 )
 """From the ground up; rooms of one floor do not ask each other, but on the ground."""

@@ -21,7 +21,7 @@ from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from dropout_bench.analysis.claims import Claims
     from dropout_bench.analysis.standing import Standing
@@ -129,8 +129,8 @@ def _standings(root: Path, params: "Params") -> list["Standing"]:
     return [standing(root, suite, claims) for suite in params.suites.values()]
 
 
-def _show(table: "Table") -> None:
-    """Print a table: as wide as the terminal, and elsewhere a line a row."""
+def _show(table: "RenderableType") -> None:
+    """Print a table or a text: as wide as the terminal, and elsewhere a line a row."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 10_000
@@ -733,6 +733,71 @@ def run_suite(
             _train(root, each, experiment, address, workers)
             _evaluate(root, params, each, address, workers)
     typer.echo(f"report: {render(suite.experiments, claims, reports)}")
+
+
+@app.command("try")
+def try_out(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="A table: .npz with arrays X and y, or CSV with --target."),
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COLUMN", help="Of CSV, the classes.")
+    ] = None,
+    hidden: Annotated[
+        str, typer.Option("--hidden", metavar="WIDTHS", help="Units of each hidden layer.")
+    ] = "256,128",
+    rates: Annotated[
+        str, typer.Option("--rates", help="Dropout rates that validation chooses among.")
+    ] = "0.2,0.35,0.5",
+    draws: Annotated[
+        int, typer.Option("--draws", min=2, help="Draws; 12, 24 and 48 are looks.")
+    ] = 12,
+    step: Annotated[float, typer.Option("--step", help="Step size of Adam.")] = 1e-3,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, help="Rows that a draw takes of a longer table.")
+    ] = 20_000,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the page's folder; else that of the file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+    workers: Workers = None,
+) -> None:
+    """Try dropout on a table of your own: numbers, and classes.
+
+    At each draw the rows are split anew, and a network is trained without dropout and with it; the
+    rate is chosen on validation. The answer is a sentence, and a page in trials/NAME/: Markdown,
+    one HTML file, figures. What was trained before is not trained again.
+    """
+    from dropout_bench.trials import command
+
+    more = {"draws": draws, "learning_rate": step, "rows": rows, "workers": workers}
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        result, page = command.on_file(data, target, name, hidden, rates, **more)
+    if as_json:
+        typer.echo(json.dumps(result.as_json(), indent=1))
+    else:
+        for part in command.told(result):
+            _show(part)
+        typer.echo(f"page: {page}")
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.", show_default="")
+    ],
+) -> None:
+    """Write a project of your own: an experiment, a claim, the pipeline, a layer of your own, CI.
+
+    In it `dvc repro` makes a report; nothing is downloaded for it, as its digits come with
+    scikit-learn. The comments in its params.yaml and claims.yaml say what may be changed.
+    """
+    from dropout_bench.init.project import write
+
+    for file in write(folder):
+        typer.echo(file)
+    typer.echo(f"next: cd {folder} && git init && dvc init && dvc repro")
 
 
 def _stop(signal_number: int, frame: object) -> NoReturn:
