@@ -21,7 +21,7 @@ FLOORS = (
     {"analysis"},
     {"report"},
     {"compare", "pipeline", "stages"},
-    {"deepening", "verify"},
+    {"deepening", "trials", "verify"},
     {"cli"},
 )
 """From the ground up; rooms of one floor do not ask each other, but on the ground."""

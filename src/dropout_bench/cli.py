@@ -632,6 +632,44 @@ def tensorboard(
     os.execv(sys.executable, command)  # noqa: S606
 
 
+@app.command("try")
+def try_newcomer(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="my_dropout.py, my_dropout.py:Class, package.module:Class, or the name of an entry "
+            "point in the group dropout_bench.variants."
+        ),
+    ],
+    place: Annotated[
+        str | None,
+        typer.Option(
+            help="Where a plain layer stands: after-activation, as without this; "
+            "before-activation; before-linear; or input, in front of the first layer alone."
+        ),
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option(help="Rates that validation chooses among; 0.2,0.35,0.5.")
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="Draws to compare at: 12 without this, or 24, or 48.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What to call it; else as its class.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+) -> None:
+    """Try a layer, or a variant, of your own: is it better than the kinds of dropout known here?
+
+    Its laws are checked. Then it alone is trained, on the draws of the experiment about kinds, its
+    rate chosen on validation as that of all others, and compared with each of them draw by draw.
+    What was found is printed, and written to trials/NAME/. A second call trains nothing.
+    """
+    from dropout_bench.trials.command import run
+
+    run(target, place, rates, draws, name, as_json, scheduler, workers)
+
+
 @app.command("suite")
 def run_suite(
     name: Annotated[
