@@ -14,8 +14,8 @@ rate 0 there is no noise, and none is learned. N is counted in the first epoch, 
 these terms.
 
 Source: Gal, Hron and Kendall 2017, *Concrete Dropout*, NIPS 30: the objective, section 3, equations
-1 to 4; the relaxation, equation 5. ‖V‖² over 1 − p, V being weights before the mask's scaling, as in
-the authors' code.
+1 to 4; the relaxation, equation 5. ‖V‖² stands over 1 − p, as in the authors' code, since V are the
+weights before the mask's scaling.
 """
 
 import math

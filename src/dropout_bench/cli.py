@@ -637,8 +637,8 @@ def try_newcomer(
     target: Annotated[
         str,
         typer.Argument(
-            help="my_dropout.py, my_dropout.py:Class, package.module:Class, or the name of an entry "
-            "point in the group dropout_bench.variants."
+            help="my_dropout.py, my_dropout.py:Class, package.module:Class, or the name of an "
+            "entry point in the group dropout_bench.variants."
         ),
     ],
     place: Annotated[

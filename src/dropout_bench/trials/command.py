@@ -41,9 +41,7 @@ def run(
     Raises:
         BenchError: see :func:`~dropout_bench.trials.session.session`.
     """
-    asked = Asked(
-        RATES if rates is None else read_rates(rates), draws or DRAWS, workers, scheduler
-    )
+    asked = Asked(RATES if rates is None else read_rates(rates), draws or DRAWS, workers, scheduler)
     # With --json nothing else is written to the standard output.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         trial, page = session(

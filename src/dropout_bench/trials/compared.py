@@ -98,9 +98,7 @@ def _gap(results: Results, draws: tuple[int, ...]) -> Mapping[str, Values]:
     return {name: values[at] for name, values in gap_of(results, plain).items()}
 
 
-def _generality(
-    one: Measured, settings: pd.DataFrame, extra: Mapping[str, Values]
-) -> Generality:
+def _generality(one: Measured, settings: pd.DataFrame, extra: Mapping[str, Values]) -> Generality:
     scores = (np.sign(one.sides.min(axis=0)) + 1) / 2
     asked = len(settings) > 2 and len(settings.columns) > 0
     factors = depends(one.values, settings, extra) if asked else []

@@ -1,5 +1,6 @@
 """What a newcomer is compared with: the committed tables of the experiment about kinds."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +46,8 @@ def tables_root() -> Path:
         BenchError: there is none.
     """
     places = [PACKAGE.parents[1]]
-    try:
+    with contextlib.suppress(BenchError):  # called outside of any project
         places.insert(0, project_root())
-    except BenchError:
-        pass  # called outside of any project
     for place in places:
         if (place / "reports" / "results" / EXPERIMENT / "runs.csv").is_file():
             return place

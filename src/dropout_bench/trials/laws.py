@@ -178,7 +178,7 @@ class _Checker:
             for _ in range(_STEPS):
                 loss = network.loss(self.images, self.labels, network(self.images))
                 optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimiser.step()
         return network
 
@@ -188,8 +188,8 @@ class _Checker:
             network = self.network(rate).eval()
             with torch.inference_mode():
                 if not torch.equal(network(self.images), network(self.images)):
-                    return Law(law, False, f"at rate {rate} it is random in evaluation too: what "
-                               "is measured is one throw; act only while self.training")  # fmt: skip
+                    return Law(law, False, f"at rate {rate} it is random in evaluation too: "
+                               "one throw is measured; act only in training")  # fmt: skip
         return Law(law, True)
 
     def identity(self) -> Law:
@@ -223,7 +223,8 @@ class _Checker:
 
     def counterpart(self) -> Law:
         law = f"at rate 0 it is its counterpart ({self.base})"
-        ours, theirs = (self._after(0.0, variant) for variant in (None, variant_class(self.base or "")))
+        base = variant_class(self.base or "")
+        ours, theirs = (self._after(0.0, variant) for variant in (None, base))
         if not all(_close(*pair) for pair in zip(ours, theirs, strict=True)):
             return Law(law, False, "a gain over no dropout may then come from something else than "
                        "its noise; let rate 0 change nothing, or name the variant that it is then "
@@ -239,7 +240,7 @@ class _Checker:
             for kind, images in kinds.items():
                 network = self.network(rate).train()
                 loss = network.loss(images, self.labels, network(images))
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 grads = [each.grad for each in network.parameters() if each.grad is not None]
                 if not all(value.isfinite().all() for value in (loss, *grads)):
                     return Law(law, False, f"not at rate {rate} with {kind} images: trainings may "
@@ -250,8 +251,8 @@ class _Checker:
         law = "the same bits twice"
         if all(_same(self.trained(rate), self.trained(rate)) for rate in self.rates):
             return Law(law, True)
-        return Law(law, False, "its runs cannot be repeated: something in it comes from the clock, "
-                   "from an unseeded generator, or is kept from one network to the next")  # fmt: skip
+        return Law(law, False, "its runs cannot be repeated: something comes from the clock, from "
+                   "an unseeded generator, or is kept from one network to the next")  # fmt: skip
 
     def another_order(self) -> Law:
         law = "the same bits in another order of runs"
@@ -274,7 +275,7 @@ class _Checker:
         network = self.network(self.rates[-1]).train()
         states = [{name: state() for name, state in kept.items()}]
         network.on_epoch(0.0)
-        network.loss(self.images, self.labels, network(self.images)).backward()  # type: ignore[no-untyped-call]
+        network.loss(self.images, self.labels, network(self.images)).backward()
         states.append({name: state() for name, state in kept.items()})
         for before, after in pairwise(states):
             for name in kept:

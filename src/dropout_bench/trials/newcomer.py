@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dropout_bench.catalogue.source import NAME, digest_of, file_of
 from dropout_bench.errors import BenchError, did_you_mean, one_line
@@ -177,8 +177,9 @@ def _placed(cls: object, told: str, place: "Place | None") -> "Place | None":
         return None
     if not _is_a_layer(cls):
         raise BenchError(f"{told}: neither a torch.nn.Module nor a variant, but {one_line_of(cls)}")
-    as_variant(cls, place or "after-activation")  # or it says what is wrong  # type: ignore[arg-type]
-    return place or "after-activation"
+    place = place or "after-activation"
+    as_variant(cast("type[nn.Module]", cls), place)  # or it says what is wrong
+    return place
 
 
 def one_line_of(thing: object) -> str:
@@ -223,8 +224,9 @@ def _layers(module: ModuleType) -> "dict[str, type[nn.Module]]":
 
 
 def _named(name: str) -> str:
-    """Write a name as arms have them: ``MyDropout`` is my-dropout."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\s.]+", "-", name).lower().strip("-")
+    """Write a name as arms have them: ``MyDropout`` is my-dropout, ``RDrop`` r-drop."""
+    begins = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\s.]+"
+    words = re.sub(begins, "-", name).lower().strip("-")
     if not _NAME.fullmatch(words):
         raise BenchError(f'"{name}" is no name: letters, digits and hyphens, a letter first')
     return words

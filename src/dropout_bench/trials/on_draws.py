@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from distributed import Client
+from distributed import Client, KilledWorker
 
 from dropout_bench import engine
 from dropout_bench.catalogue.source import digest_of
@@ -84,7 +84,7 @@ class _Trainings:
         self, title: str, client: Client, sources: Mapping[str, Source], store: RunStore
     ) -> None:
         self.title, self.client, self.sources, self.store = title, client, sources, store
-        self.device = engine.ask(client, work.device_in_use)
+        self.device = engine.ask(client, work.device)
         self.count = 0
 
     def identities(self, jobs: Iterable[Job], newcomer: Newcomer | None) -> dict[Job, Identity]:
@@ -167,12 +167,14 @@ class _Trainings:
                 sound[job] = results[job]
         trained = [_trained(job, jobs[job], result) for job, result in sound.items()]
         chosen = best_of(trained)
-        evaluations = self.evaluated(chosen, sound, newcomer)
-        told = [Told(one, EVALUATION.validate_json(evaluations[job])) for job, one in chosen.items()]
+        found = self.evaluated(chosen, sound, newcomer)
+        those = [Told(one, EVALUATION.validate_json(found[job])) for job, one in chosen.items()]
         with tempfile.TemporaryDirectory() as folder:
             # The figures are rounded as the tables' are, which they are compared with.
-            write_tables(Path(folder), LABEL, experiment, trained, told, [], {})
-            runs, candidates = (read_table(Path(folder, f"{n}.csv")) for n in ("runs", "candidates"))
+            write_tables(Path(folder), LABEL, experiment, trained, those, [], {})
+            runs, candidates = (
+                read_table(Path(folder, f"{name}.csv")) for name in ("runs", "candidates")
+            )
         return runs, candidates, diverged
 
 
@@ -190,7 +192,7 @@ def _failed(title: str, failures: Mapping[str, BaseException], total: int) -> st
     """Tell failures in a line each kind: those of outside code have no trace."""
     told: dict[str, list[str]] = {}
     for name, error in failures.items():
-        is_ours = isinstance(error, BenchError | engine.KilledWorker)
+        is_ours = isinstance(error, BenchError | KilledWorker)
         what = engine.told(error) if is_ours else f"{type(error).__name__}: {one_line(error)}"
         told.setdefault(what, []).append(name)
     lines = [f"{what} ({names[0]}{_more(len(names) - 1)})" for what, names in told.items()]
@@ -226,16 +228,15 @@ def on_draws(
     identities = trainings.identities(jobs, newcomer)  # the longest first: none is waited for
     own, candidates, diverged = trainings.tables(its_own, identities, newcomer)
     comparators = _comparators(trainings, known.results, experiment, usable)
-    return Outcome(
-        comparators, own, candidates, tuple(diverged), reasons, checked, trainings.count
-    )
+    return Outcome(comparators, own, candidates, tuple(diverged), reasons, checked, trainings.count)
 
 
 def _cost(results: Results) -> Callable[[Job], float]:
     """Estimate what a run takes by what the known kinds took at its draw."""
     runs = results.runs
     of_draw = (runs["epochs"] * runs["train_size"]).groupby(runs["seed"]).mean()
-    return lambda job: float(of_draw.get(job.run.seed, of_draw.max()))
+    costs = {int(str(seed)): float(cost) for seed, cost in of_draw.items()}
+    return lambda job: costs.get(job.run.seed, max(costs.values()))
 
 
 def _usable(
@@ -253,15 +254,17 @@ def _usable(
     for label in CHECKED:
         of_arm = rows[rows["arm"] == label]
         if len(of_arm):
-            quickest = (of_arm["epochs"] * of_arm["train_size"]).idxmin()
-            checked[by_key[str(rows.loc[quickest, "key"])]] = str(rows.loc[quickest, "weights"])
+            work_of = (of_arm["epochs"] * of_arm["train_size"]).to_numpy()
+            quickest = of_arm.iloc[int(work_of.argmin())]
+            checked[by_key[str(quickest["key"])]] = str(quickest["weights"])
     identities = trainings.identities(checked, None)
     results = trainings.trained(
         identities, None, "check", lambda each: replace(each, code=f"{each.code} again")
     )
     told = " and ".join(f"{job.cell.label} at draw {job.run.seed}" for job in checked)
     if any(_digest(job, results[job]) != weights for job, weights in checked.items()):
-        return f"two runs of the table, trained here again, have other weights ({told})", "", frozenset()
+        reason = f"two runs of the tables, trained here again, have other weights ({told})"
+        return reason, "", frozenset()
     return "", told, frozenset(seeds)
 
 

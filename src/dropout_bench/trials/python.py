@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from dropout_bench.catalogue.source import PACKAGE
 from dropout_bench.errors import BenchError
@@ -77,7 +77,7 @@ def _run(request: str) -> None:
     environment = dict(os.environ)
     places = [str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(places)
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 (this Python, and a line of our own)
         [sys.executable, "-c", _CHILD],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -86,12 +86,11 @@ def _run(request: str) -> None:
         encoding="utf-8",
         env=environment,
     ) as process:
+        asked, told = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            with process.stdin:
-                process.stdin.write(request)
-            for line in process.stdout:
+            with asked:
+                asked.write(request)
+            for line in told:
                 print(line, end="", flush=True)
         except BaseException:
             process.terminate()

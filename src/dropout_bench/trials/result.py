@@ -144,12 +144,7 @@ class Trial(_Value):
         found = []
         if not self.differences:
             found.append(f"{self.name} is not compared: it has fewer than two draws that ended.")
-        for than in [name for name in ("none", "dropout") if name in self.known]:
-            found.append(f"{self.name} against {_named(than)}: " + "; ".join(
-                f"{metric.replace('/', ' ')} {one.effect}, better at {one.share} draws: "
-                f"**{one.verdict}**"
-                for metric, one in self.against(than).items()
-            ) + ".")  # fmt: skip
+        found += [self._against(than) for than in ("none", "dropout") if than in self.known]
         for metric in METRICS if self.differences else ():
             by_verdict = {
                 word: [each.than for each in self.differences
@@ -159,6 +154,14 @@ class Trial(_Value):
             told = [f"{word}: {text.listed(those)}" for word, those in by_verdict.items() if those]
             found.append(f"In {metric.replace('/', ' ')}, against each: {'; '.join(told)}.")
         return found
+
+    def _against(self, than: str) -> str:
+        told = (
+            f"{metric.replace('/', ' ')} {one.effect}, better at {one.share} draws: "
+            f"**{one.verdict}**"
+            for metric, one in self.against(than).items()
+        )
+        return f"{self.name} against {_named(than)}: {'; '.join(told)}."
 
     def notes(self) -> list[str]:
         """Say how it was compared, and what stands in the way of a comparison."""

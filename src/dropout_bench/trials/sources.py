@@ -49,8 +49,8 @@ class Sources:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of what the modules say: comments and layout are no part of it."""
-        told = {name: ast.dump(ast.parse(each.source)) for name, each in self.texts.items()}
+        """Digest of what the modules say: comments, docstrings and layout are no part of it."""
+        told = {name: _meaning(each.source) for name, each in self.texts.items()}
         return hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:32]
 
     @property
@@ -94,6 +94,23 @@ class Sources:
                 f"{self.main}: cannot be loaded ({type(error).__name__}: {one_line(error)}); it "
                 f"must load by itself, with what is installed and the files beside it"
             ) from error
+
+
+def _meaning(source: str) -> str:
+    """Write a module's syntax tree, without texts that stand by themselves."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [each for each in body if not _is_text(each)] or [ast.Pass()]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True
+    return False
 
 
 def _distributions(top: str) -> Sequence[str]:

@@ -68,10 +68,10 @@ def write_page(trial: Trial, folder: Path) -> Path:
 
 def fragment(trial: Trial) -> str:
     """Write what was found as HTML, for a notebook: sentences and the table."""
+    by_kind = {than: trial.against(than).values() for than in trial.known}
     rows = "\n".join(
-        f"| {than} | " + " | ".join(f"{one.effect}: **{one.verdict}**" for one in each.values()) + " |"
-        for than in trial.known
-        for each in [trial.against(than)]
+        "| " + " | ".join([than, *(f"{one.effect}: **{one.verdict}**" for one in those)]) + " |"
+        for than, those in by_kind.items()
     )
     lines = [f"- {told}" for told in (*trial.sentences()[:2], *trial.notes())]
     head = "| against | test loss | test accuracy |\n|---|---|---|"

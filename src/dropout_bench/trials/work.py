@@ -14,9 +14,12 @@ DIVERGED = "diverged"
 """The file that a training leaves whose loss did not stay finite: what happened, in words."""
 
 
-def identity_of(
-    newcomer: Newcomer | None, run: Run, source: Source, device: str
-) -> Identity:
+def device() -> str:
+    """Describe what this worker computes on."""
+    return device_in_use()
+
+
+def identity_of(newcomer: Newcomer | None, run: Run, source: Source, device: str) -> Identity:
     """Return a run's identity; without a newcomer it is of a known kind."""
     if newcomer is None:
         return Identity.here(run, source.digest, device)
