@@ -66,10 +66,11 @@ def known(root: Path) -> Known:
     """
     params = load_params(root / Params.file)
     experiment = params.experiment(EXPERIMENT)
-    if not experiment.draws or not experiment.arms or experiment.draw.train_size is None:
+    labels = [cell.label for cell in experiment.cells()]
+    if not experiment.draws or not experiment.has_validation or labels != [*experiment.arms]:
         raise BenchError(
-            f"{root / Params.file}: {EXPERIMENT} has no arms over draws of a setting; newcomers "
-            "are compared on such"
+            f"{root / Params.file}: {EXPERIMENT}: newcomers are compared with arms over draws, "
+            "without another axis, and chosen on validation"
         )
     claims = load_claims(root / "claims.yaml", params.all_experiments, lambda _: None)
     reports = root / params.reports_of(EXPERIMENT)
