@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from trials import LAYER, write
+from outsiders import LAYER, write
 
 from dropout_bench import check_variant
 from dropout_bench.errors import BenchError

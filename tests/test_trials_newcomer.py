@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from trials import LAYER, VARIANT, write
+from outsiders import LAYER, VARIANT, write
 
 from dropout_bench.errors import BenchError
 from dropout_bench.models.base import MLP

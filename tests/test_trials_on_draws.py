@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from outsiders import LAYER, RATES, VARIANT, write, write_kinds
 from project import Environment, bench, run
-from trials import LAYER, RATES, VARIANT, write, write_kinds
 
 from dropout_bench.errors import BenchError
 from dropout_bench.trials.known import known, with_arms
