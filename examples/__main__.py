@@ -1,6 +1,11 @@
-"""Tries each example and writes what was found to ``README.md`` here: ``python -m examples``."""
+"""Tries examples, all or those named, and writes what was found of each to ``README.md`` here.
+
+``python -m examples``, or ``python -m examples r_drop``. Results are kept in ``results``.
+"""
 
 import ast
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from dropout_bench import trial
@@ -24,26 +29,34 @@ dropout. This page is written by `python -m examples`, from the results of the r
 
 def section(name: str, found: Trial) -> str:
     """Write what was found of an example, and draw its figure."""
-    (HERE / "figures").mkdir(exist_ok=True)
-    save(HERE / "figures" / f"{name}.png", drawn, found)
+    save(HERE / "results" / f"{name}.png", drawn, found)
     about = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
     title, _, rest = about.partition(": ")
     says = rest.partition("\n\n")[0]
-    kept = "no law is broken" if all(law.holds != "no" for law in found.laws) else "see its laws"
+    kept = "none is broken" if all(law.holds != "no" for law in found.laws) else "see its laws"
     told = "\n".join(f"- {each}" for each in (*found.sentences(), *found.notes()))
     return (
         f"## {title}\n\n{says} ([`{name}.py`]({name}.py))\n\n"
         f"    dropout-bench try examples/{name}.py\n\n"
-        f"![{found.name} against the known kinds](figures/{name}.png)\n\n"
+        f"![{found.name} against the known kinds](results/{name}.png)\n\n"
         f"{told}\n- Of {len(found.laws)} laws checked, {kept}.\n"
     )
 
 
-def main() -> None:
-    """Try them all; what was tried before is not trained again."""
-    sections = [section(name, trial(str(HERE / f"{name}.py"))) for name in NAMES]
+def main(names: Sequence[str]) -> None:
+    """Try some, and write the page of all that were tried, now or before."""
+    (HERE / "results").mkdir(exist_ok=True)
+    for name in names:
+        found = trial(str(HERE / f"{name}.py"))
+        (HERE / "results" / f"{name}.json").write_text(found.model_dump_json(indent=1) + "\n")
+    kept = {name: HERE / "results" / f"{name}.json" for name in NAMES}
+    sections = [
+        section(name, Trial.model_validate_json(file.read_text(encoding="utf-8")))
+        for name, file in kept.items()
+        if file.is_file()
+    ]
     (HERE / "README.md").write_text("\n".join([BEGIN, *sections]), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or NAMES)

@@ -1,6 +1,7 @@
 """What laws find of kinds of dropout that keep them, and of some that do not."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,10 @@ def test_the_caller_s_threads_and_random_numbers_stay_as_they_are() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        for draw in (lambda: torch.rand(1).item(), random.random, np.random.random):
+        draws: list[Callable[[], object]] = [
+            lambda: torch.rand(1).item(), random.random, lambda: np.random.random(),  # noqa: NPY002
+        ]  # fmt: skip
+        for draw in draws:
             torch.manual_seed(1)
             random.seed(1)
             np.random.seed(1)  # noqa: NPY002

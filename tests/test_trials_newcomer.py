@@ -162,7 +162,7 @@ def test_it_may_ask_for_the_width_and_for_a_stream(tmp_path: Path) -> None:
     asking = asking.replace("self.p = p", "self.p = p; self.asked = features, masks")
     for place, widths in (("after-activation", [16, 8]), ("before-linear", [784, 16])):
         network: MLP = find(str(write(tmp_path, my=asking)), place).load()(784, 10, (16, 8), 0.5)  # type: ignore[arg-type]
-        asked = [each.asked for each in network.modules() if hasattr(each, "asked")]
+        asked = [vars(each)["asked"] for each in network.modules() if hasattr(each, "asked")]
         assert [width for width, _ in asked] == widths
         assert asked[0][1] is not asked[1][1]
 
