@@ -134,7 +134,7 @@ def test_a_failure_in_training_is_told_once(root: Path) -> None:
     late = LAYER.replace("return x *", "[0][len(x) == 32]\n        return x *")
     with pytest.raises(BenchError, match="train my-dropout: 6 of 6 runs failed") as caught:
         tried(write(root, my=late))
-    assert "IndexError: list index out of range (newcomer/dropout=0.2" in str(caught.value)
+    assert "IndexError: list index out of range (dropout=0.2/seed=0" in str(caught.value)
     assert "and 5 more" in str(caught.value)
     assert "Traceback" not in str(caught.value)
 

@@ -191,10 +191,10 @@ def _digest(job: Job, result: RunResult) -> str:
 def _failed(title: str, failures: Mapping[str, BaseException], total: int) -> str:
     """Tell failures in a line each kind: those of outside code have no trace."""
     told: dict[str, list[str]] = {}
-    for name, error in failures.items():
+    for name, error in sorted(failures.items()):
         is_ours = isinstance(error, BenchError | KilledWorker)
         what = engine.told(error) if is_ours else f"{type(error).__name__}: {one_line(error)}"
-        told.setdefault(what, []).append(name)
+        told.setdefault(what, []).append(name.removeprefix(f"{LABEL}/"))
     lines = [f"{what} ({names[0]}{_more(len(names) - 1)})" for what, names in told.items()]
     return "\n".join([f"{title}: {len(failures)} of {total} runs failed", *lines])
 
