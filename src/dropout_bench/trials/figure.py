@@ -1,5 +1,7 @@
 """A newcomer against every known kind, draw by draw, as a figure."""
 
+from typing import TYPE_CHECKING
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,7 +16,9 @@ from dropout_bench.report.figures.style import (
     panels,
     title,
 )
-from dropout_bench.trials.result import Difference, Trial
+
+if TYPE_CHECKING:
+    from dropout_bench.trials.result import Difference, Trial
 
 CAPTION = (
     "Right of the line it is better: a dot a draw, a diamond the mean, a bar the "
@@ -23,7 +27,7 @@ CAPTION = (
 _COLOURS = {"better": BLUE, "worse": VERMILION}
 
 
-def drawn(trial: Trial) -> Figure:
+def drawn(trial: "Trial") -> Figure:
     """Draw a trial: a row a known kind, panels for loss and accuracy."""
     with mpl.rc_context(STYLE):
         by_kind = [trial.against(than) for than in trial.known]
@@ -47,5 +51,5 @@ def drawn(trial: Trial) -> Figure:
     return figure
 
 
-def _colour(one: Difference) -> str:
+def _colour(one: "Difference") -> str:
     return _COLOURS.get(one.verdict, NEUTRAL)

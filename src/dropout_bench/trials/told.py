@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markdown_it import MarkdownIt
@@ -13,7 +13,9 @@ from dropout_bench.files import whole_folder
 from dropout_bench.report import html, text
 from dropout_bench.report.figures.kind import save
 from dropout_bench.trials.figure import CAPTION, drawn
-from dropout_bench.trials.result import Difference, Trial
+
+if TYPE_CHECKING:
+    from dropout_bench.trials.result import Difference, Trial
 
 FIGURE = "differences.png"
 PAGE = "README.md"
@@ -27,7 +29,7 @@ _TEMPLATES = jinja2.Environment(  # noqa: S701 (Markdown, from our own values)
 )
 
 
-def markdown(trial: Trial, figure: str = "") -> str:
+def markdown(trial: "Trial", figure: str = "") -> str:
     """Write a trial as Markdown; the figure is named if there is one."""
     return _TEMPLATES.get_template("trial.md.jinja").render(
         trial=trial,
@@ -39,7 +41,7 @@ def markdown(trial: Trial, figure: str = "") -> str:
     )
 
 
-def one_more(each: Difference) -> str:
+def one_more(each: "Difference") -> str:
     """Write where the difference at one more setting would lie."""
     scale, digits, unit = (100, 2, " points") if "accuracy" in each.metric else (1, 3, " nats")
     low, high = (f"{scale * end:+.{digits}f}" for end in each.one_more)
@@ -54,7 +56,7 @@ def _setting(row: dict[str, Any]) -> str:
     )
 
 
-def write_page(trial: Trial, folder: Path) -> Path:
+def write_page(trial: "Trial", folder: Path) -> Path:
     """Write a trial's page, whole or not at all: Markdown, figure, one-file HTML, JSON."""
     with whole_folder(folder) as unfinished:
         if trial.differences:
@@ -66,7 +68,7 @@ def write_page(trial: Trial, folder: Path) -> Path:
     return folder / PAGE
 
 
-def fragment(trial: Trial) -> str:
+def fragment(trial: "Trial") -> str:
     """Write what was found as HTML, for a notebook: sentences and the table."""
     by_kind = {than: trial.against(than).values() for than in trial.known}
     rows = "\n".join(
@@ -79,7 +81,7 @@ def fragment(trial: Trial) -> str:
     return str(MarkdownIt("commonmark").enable("table").render(told))
 
 
-def in_terminal(trial: Trial) -> Iterator[RenderableType]:
+def in_terminal(trial: "Trial") -> Iterator[RenderableType]:
     """Lay a trial out for the terminal."""
     if trial.differences:
         table = Table("against", "test loss", "", "test accuracy", "", box=None)
