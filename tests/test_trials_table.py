@@ -18,8 +18,8 @@ from dropout_bench.analysis.rule import Verdict
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
 from dropout_bench.trials import table as reading
-from dropout_bench.trials.command import on_file
 from dropout_bench.trials.fits import Kept
+from dropout_bench.trials.on_file import on_file
 from dropout_bench.trials.on_table import _check_rows, on_table
 from dropout_bench.trials.page import write
 from dropout_bench.trials.table import LEAST, Table, of_arrays, read

@@ -13,15 +13,24 @@ from dropout_bench._version import __version__
 
 if TYPE_CHECKING:
     from dropout_bench.training.load import load_run
+    from dropout_bench.trials.laws import check_variant
+    from dropout_bench.trials.python import trial
 
-__all__ = ["__version__", "load_run"]
+__all__ = ["__version__", "check_variant", "load_run", "trial"]
+
+_AT_HOME = {
+    "check_variant": "dropout_bench.trials.laws",
+    "load_run": "dropout_bench.training.load",
+    "trial": "dropout_bench.trials.python",
+}
+"""Modules of what is imported when it is asked for."""
 
 numerics.pin_environment()
 torchvision_schemas.declare_when_needed()
 
 
 def __getattr__(name: str) -> Any:
-    """Load torch only when something that needs it is asked for."""
-    if name == "load_run":
-        return importlib.import_module("dropout_bench.training.load").load_run
+    """Load torch, and other heavy libraries, only when something that needs them is asked for."""
+    if name in _AT_HOME:
+        return getattr(importlib.import_module(_AT_HOME[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

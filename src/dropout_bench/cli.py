@@ -737,49 +737,70 @@ def run_suite(
 
 @app.command("try")
 def try_out(
+    layer: Annotated[
+        str | None,
+        typer.Argument(
+            help="my_dropout.py, my_dropout.py:Class, package.module:Class, or the name of an "
+            "entry point in the group dropout_bench.variants."
+        ),
+    ] = None,
     data: Annotated[
-        Path,
-        typer.Option("--data", help="A table: .npz with arrays X and y, or CSV with --target."),
-    ],
+        Path | None,
+        typer.Option(help="A table: .npz with arrays X and y, or CSV with --target."),
+    ] = None,
     target: Annotated[
-        str | None, typer.Option("--target", metavar="COLUMN", help="Of CSV, the classes.")
+        str | None, typer.Option(metavar="COLUMN", help="Of CSV, the column of classes.")
+    ] = None,
+    place: Annotated[
+        str | None,
+        typer.Option(
+            help="Where a plain layer stands: after-activation, as without this; "
+            "before-activation; before-linear; or input, in front of the first layer alone."
+        ),
     ] = None,
     hidden: Annotated[
-        str, typer.Option("--hidden", metavar="WIDTHS", help="Units of each hidden layer.")
+        str, typer.Option(metavar="WIDTHS", help="On a table: units of each hidden layer.")
     ] = "256,128",
     rates: Annotated[
-        str, typer.Option("--rates", help="Dropout rates that validation chooses among.")
+        str, typer.Option(help="Dropout rates that validation chooses among.")
     ] = "0.2,0.35,0.5",
     draws: Annotated[
-        int, typer.Option("--draws", min=2, help="Draws; 12, 24 and 48 are looks.")
+        int, typer.Option(min=2, help="Draws to compare at; 12, 24 and 48 are looks.")
     ] = 12,
-    step: Annotated[float, typer.Option("--step", help="Step size of Adam.")] = 1e-3,
+    step: Annotated[float, typer.Option(help="On a table: step size of Adam.")] = 1e-3,
     rows: Annotated[
-        int, typer.Option("--rows", min=1, help="Rows that a draw takes of a longer table.")
+        int, typer.Option(min=1, help="Rows that a draw takes of a longer table.")
     ] = 20_000,
     name: Annotated[
-        str | None, typer.Option("--name", help="Of the page's folder; else that of the file.")
+        str | None, typer.Option(help="What to call the layer, or the table, and its page.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    scheduler: Scheduler = None,
     workers: Workers = None,
 ) -> None:
-    """Try dropout on a table of your own: numbers, and classes.
+    """Try a layer of your own, or dropout on data of your own, or both.
 
-    At each draw the rows are split anew, and a network is trained without dropout and with it; the
-    rate is chosen on validation. The answer is a sentence, and a page in trials/NAME/: Markdown,
-    one HTML file, figures. What was trained before is not trained again.
+    A layer, or a variant: its laws are checked. Then it alone is trained, on the draws of the
+    experiment about kinds, its rate chosen on validation as that of all others, and compared with
+    each of them draw by draw.
+
+    A table of numbers and classes (--data): at each draw the rows are split anew, and a network is
+    trained without dropout, with it, and with the layer if there is one; the answer is a sentence.
+
+    What was found is printed, and written to trials/NAME/: Markdown, one HTML file, figures. A
+    second call trains nothing.
     """
     from dropout_bench.trials import command
 
-    more = {"draws": draws, "learning_rate": step, "rows": rows, "workers": workers}
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        result, page = command.on_file(data, target, name, hidden, rates, **more)
-    if as_json:
-        typer.echo(json.dumps(result.as_json(), indent=1))
+    if data is not None:
+        more = {"draws": draws, "learning_rate": step, "rows": rows, "workers": workers}
+        command.on_data(
+            data, target, layer, place, name, hidden, rates, as_json, scheduler=scheduler, **more
+        )
+    elif layer is not None:
+        command.on_layer(layer, place, rates, draws, name, as_json, scheduler, workers)
     else:
-        for part in command.told(result):
-            _show(part)
-        typer.echo(f"page: {page}")
+        raise BenchError("try what? A layer (my_dropout.py), data (--data my.npz), or both")
 
 
 @app.command()

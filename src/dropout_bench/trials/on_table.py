@@ -6,11 +6,8 @@ is chosen on validation at each draw, among as many candidates.
 """
 
 import functools
-import hashlib
-import inspect
 import math
 import platform
-import secrets
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -30,11 +27,12 @@ from dropout_bench.training.keys import library_versions
 from dropout_bench.training.store import default_store
 from dropout_bench.trials import place
 from dropout_bench.trials.fits import Fit, Fitted, Kept, key
+from dropout_bench.trials.newcomer import Newcomer, of_class
 from dropout_bench.trials.table import LEAST, Table
 from dropout_bench.trials.verdict import TableResult
 
 if TYPE_CHECKING:
-    from dropout_bench.models.base import MLP
+    from torch import nn
 
 HIDDEN = (256, 128)
 RATES = (0.2, 0.35, 0.5)
@@ -52,9 +50,9 @@ WORKED_WITH = "dropout_bench.trials.fitting"
 
 
 class _Arm(NamedTuple):
-    """An arm: its network, a name or a class from outside, and its candidates."""
+    """An arm: its network, a name or a newcomer, and its candidates."""
 
-    variant: "str | type[MLP]"
+    variant: str | Newcomer
     candidates: tuple[tuple[float, float], ...]
     """dropout rate and factor of the step size"""
 
@@ -64,7 +62,7 @@ def on_table(
     hidden: Sequence[int] = HIDDEN,
     rates: Sequence[float] = RATES,
     draws: int = DRAWS,
-    variant: "type[MLP] | None" = None,
+    variant: "Newcomer | type[nn.Module] | None" = None,
     *,
     learning_rate: float = LEARNING_RATE,
     rows: int = ROWS,
@@ -81,7 +79,7 @@ def on_table(
         hidden: units of each hidden layer.
         rates: dropout rates to choose among, on validation, at each draw.
         draws: number of draws; there are looks at 12, 24 and 48.
-        variant: a subclass of :class:`dropout_bench.models.base.MLP`, compared beside dropout.
+        variant: a layer, or a variant, from outside, compared beside dropout.
         learning_rate: step size of Adam.
         rows: of a longer table each draw takes so many rows.
         steps: optimiser steps at most.
@@ -91,7 +89,8 @@ def on_table(
     Raises:
         BenchError: a setting cannot be, or trainings failed; the others are kept.
     """
-    arms = _arms(rates, variant)
+    newcomer = of_class(variant) if isinstance(variant, type) else variant
+    arms = _arms(rates, newcomer)
     if draws < LEAST_SEEDS:
         raise BenchError(f"draws: {draws}; a comparison needs {LEAST_SEEDS} at least")
     _check_rows(table, rows)
@@ -139,7 +138,7 @@ def on_table(
     return TableResult(table, settings, pd.DataFrame(found), curves, tuple(notes))
 
 
-def _arms(rates: Sequence[float], variant: "type[MLP] | None") -> dict[str, _Arm]:
+def _arms(rates: Sequence[float], newcomer: Newcomer | None) -> dict[str, _Arm]:
     if not rates or len(set(rates)) < len(rates) or not all(0 < rate < 1 for rate in rates):
         told = ", ".join(f"{rate:g}" for rate in rates) or "none"
         raise BenchError(
@@ -153,8 +152,10 @@ def _arms(rates: Sequence[float], variant: "type[MLP] | None") -> dict[str, _Arm
         "none": _Arm("standard", tuple((0.0, times) for times in _TIMES[: len(rates)])),
         "dropout": _Arm("dropout", chosen),
     }
-    if variant is not None:
-        arms[variant.__name__] = _Arm(variant, chosen)
+    if newcomer is not None:
+        if newcomer.name in arms:
+            raise BenchError(f'"{newcomer.name}" is an arm already; name it: --name my-dropout')
+        arms[newcomer.name] = _Arm(newcomer, chosen)
     return arms
 
 
@@ -215,7 +216,7 @@ def _by_step(fitted: Fitted) -> pd.DataFrame:
 def _all_fitted(
     table: Table,
     fits: Mapping[str, Fit],
-    variants: "Mapping[str, str | type[MLP]]",
+    variants: Mapping[str, str | Newcomer],
     workers: int | None,
     scheduler: str | None,
 ) -> tuple[dict[str, Fitted], str]:
@@ -281,16 +282,14 @@ class _no_main:  # noqa: N801 (a context manager, used as a function)
 
 
 def _identities(
-    table: Table, fits: Mapping[str, Fit], variants: "Mapping[str, str | type[MLP]]", device: str
+    table: Table, fits: Mapping[str, Fit], variants: Mapping[str, str | Newcomer], device: str
 ) -> dict[str, dict[str, Any]]:
     """Return all that each training depends on."""
-    known: dict[str, str] = {}  # a source that cannot be read has another digest each time
-    digests = {call: known.setdefault(str(kind), _digest(kind)) for call, kind in variants.items()}
     return {
         call: {
             "data": table.digest,
             "fit": settings.model_dump(mode="json"),
-            "variant": digests[call],
+            **_of_variant(variants[call]),
             **_here(device),
         }
         for call, settings in fits.items()
@@ -306,17 +305,11 @@ def _code() -> str:
     return digest_of(WORKED_WITH.removeprefix(f"{NAME}."))
 
 
-def _digest(variant: "str | type[MLP]") -> str:
-    """Return a digest of a variant's source; of one without a source a new one each time."""
+def _of_variant(variant: str | Newcomer) -> dict[str, Any]:
+    """Return what a variant adds to all that a training depends on."""
     if isinstance(variant, str):
-        return digest_of(module_of(variant))
-    try:
-        file = inspect.getsourcefile(variant)
-        text = Path(file).read_text(encoding="utf-8") if file else ""
-        source = text or inspect.getsource(variant)
-    except (OSError, TypeError):
-        source = secrets.token_hex()
-    return hashlib.sha256(f"{variant.__qualname__}\0{source}".encode()).hexdigest()[:32]
+        return {"variant": digest_of(module_of(variant))}
+    return {"variant": variant.digest, "its libraries": variant.sources.libraries()}
 
 
 def _device() -> str:
@@ -345,7 +338,7 @@ def _fit(
     folder: str,
     classes: int,
     settings: Fit,
-    variant: "str | type[MLP]",
+    variant: str | Newcomer,
     identity: Mapping[str, Any],
     name: str,
 ) -> Fitted:
@@ -358,6 +351,6 @@ def _fit(
             f"the worker on {platform.node()} has other {', '.join(different)} than the others; "
             "give all workers the same"
         )
-    kind = variant_class(variant) if isinstance(variant, str) else variant
+    kind = variant_class(variant) if isinstance(variant, str) else variant.load()
     x, y = _mapped(folder)
     return fit(x, y, classes, settings, kind, name)

@@ -28,6 +28,11 @@ def tables() -> Path:
     raise BenchError(f"{_CARRIED}: no tables to compare with; install dropout-bench again")
 
 
+def of_runs(tables: Path) -> Path:
+    """Return where data and runs of a trial lie: beside its tables, unless the wheel has these."""
+    return home() if tables == _CARRIED else tables
+
+
 def home() -> Path:
     """Return the folder that the run store and datasets belong to: a project's, else the user's.
 
