@@ -177,7 +177,7 @@ def test_a_class_of_a_script_is_tried_from_python(root: Path) -> None:
 
 def test_what_python_is_given_is_checked(root: Path) -> None:
     with pytest.raises(BenchError, match="MLP is no class"):
-        trial_of(DropoutMLP(4, 2, (3,), 0.5))  # type: ignore[arg-type]
+        trial_of(DropoutMLP(4, 2, (3,), 0.5))  # type: ignore[call-overload]
     with pytest.raises(BenchError, match="there is no such file"):
         trial_of("nowhere.py")
 

@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast, overload
 
 from dropout_bench.catalogue.source import PACKAGE
 from dropout_bench.errors import BenchError
+from dropout_bench.trials.newcomer import Newcomer, find, of_class
 from dropout_bench.trials.on_draws import DRAWS, RATES
 from dropout_bench.trials.result import Trial
 from dropout_bench.trials.session import Asked
@@ -21,23 +22,52 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dropout_bench.trials.placed import Place
+    from dropout_bench.trials.verdict import TableResult
 
 _CHILD = "from dropout_bench.trials.command import child; child()"
 
 
+@overload
 def trial(
     target: "str | type[nn.Module]",
+    rates: Sequence[float] = ...,
+    draws: int = ...,
+    place: "Place | None" = ...,
+    name: str | None = ...,
+    workers: int | None = ...,
+    scheduler: str | None = ...,
+) -> Trial: ...
+@overload
+def trial(
+    target: "str | type[nn.Module] | None" = ...,
+    rates: Sequence[float] = ...,
+    draws: int = ...,
+    place: "Place | None" = ...,
+    name: str | None = ...,
+    workers: int | None = ...,
+    scheduler: str | None = ...,
+    *,
+    data: "tuple[Any, Any] | Path | str",
+    column: str | None = ...,
+    hidden: Sequence[int] = ...,
+) -> "TableResult": ...
+def trial(
+    target: "str | type[nn.Module] | None" = None,
     rates: Sequence[float] = RATES,
     draws: int = DRAWS,
     place: "Place | None" = None,
     name: str | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
-) -> Trial:
-    """Try a layer, or a variant: is it better than the kinds of dropout that are known?
+    *,
+    data: "tuple[Any, Any] | Path | str | None" = None,
+    column: str | None = None,
+    hidden: Sequence[int] = (256, 128),
+) -> "Trial | TableResult":
+    """Try a layer, or a variant, or dropout on data: as ``dropout-bench try``, which see.
 
-    As ``dropout-bench try``, which see; its page is written too. It runs in a process of its own:
-    threads, random states and loggers of this one stay as they are.
+    A layer alone is tried in a process of its own, and its page is written too; data are tried by
+    worker processes. Threads, random states and loggers of this process stay as they are.
 
     Args:
         target: a class, of a file or a notebook; or what the command takes.
@@ -47,10 +77,25 @@ def trial(
         name: what to call it; else as its class.
         workers: local worker processes; one per core without it.
         scheduler: address of a running Dask scheduler.
+        data: arrays or tables X of numbers and y of classes, or a file as the command takes it.
+        column: of a CSV file, the column of classes.
+        hidden: on data, units of each hidden layer.
 
     Raises:
         BenchError: it cannot be found, built, trained, or compared.
     """
+    if data is not None:
+        from dropout_bench.trials.on_table import on_table
+        from dropout_bench.trials.table import of_arrays, read
+
+        table = of_arrays(*data) if isinstance(data, tuple) else read(Path(data), column)
+        newcomer: Newcomer | None = None
+        if isinstance(target, str):
+            newcomer = find(target, place, name)
+        elif target is not None:
+            newcomer = of_class(target, place, name)
+        settings: dict[str, Any] = {"workers": workers, "scheduler": scheduler}
+        return on_table(table, hidden, rates, draws, newcomer, **settings)
     asked = Asked(tuple(map(float, rates)), draws, workers, scheduler)
     asked.check()
     request: dict[str, Any] = {"asked": asdict(asked), "place": place, "name": name}
