@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from outsiders import LAYER, VARIANT
+from outsiders import write as outside
 from project import Environment, contents, edit
 from typer.testing import CliRunner
 
+from dropout_bench import trial
 from dropout_bench.analysis.rule import Verdict
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
 from dropout_bench.trials import table as reading
 from dropout_bench.trials.fits import Kept
+from dropout_bench.trials.newcomer import find
 from dropout_bench.trials.on_file import on_file
 from dropout_bench.trials.on_table import _check_rows, on_table
 from dropout_bench.trials.page import write
@@ -265,17 +269,29 @@ def test_a_second_call_trains_nothing_and_a_changed_number_trains_again(
 
 
 @pytest.mark.usefixtures("_here")
-def test_a_variant_from_outside_stands_beside_dropout() -> None:
-    from dropout_bench.models.variants.gaussian_dropout import GaussianDropoutMLP
-
-    result = on_table(trees(), variant=GaussianDropoutMLP, **SMALL)
-    assert result.arms == ["none", "dropout", "GaussianDropoutMLP"]
-    assert "GaussianDropoutMLP 0.5, compared with dropout," in result.sentence
+@pytest.mark.parametrize("name", ["layer", "variant"])
+def test_what_comes_from_outside_stands_beside_dropout(name: str, tmp_path: Path) -> None:
+    file = outside(tmp_path, theirs={"layer": LAYER, "variant": VARIANT}[name])
+    result = on_table(trees(), variant=find(str(file), name="mine"), **SMALL)
+    assert result.arms == ["none", "dropout", "mine"]
+    assert "mine 0.5, compared with dropout," in result.sentence
     assert {(e.arm, e.than) for e in result.effects} == {
-        ("dropout", "none"),
-        ("GaussianDropoutMLP", "none"),
-        ("GaussianDropoutMLP", "dropout"),
-    }
+        ("dropout", "none"), ("mine", "none"), ("mine", "dropout"),
+    }  # fmt: skip
+    chosen = result.table.set_index(["draw", "arm"])["test/loss"].unstack()
+    # The variant is dropout, by other hands: the same bits.
+    assert (chosen["mine"] == chosen["dropout"]).all() == (name == "variant")
+
+
+@pytest.mark.usefixtures("_here")
+def test_python_takes_a_layer_and_arrays(tmp_path: Path) -> None:
+    file = outside(tmp_path, theirs=VARIANT)
+    data = (trees().x, three())
+    result = trial(str(file), (0.5,), 2, data=data, hidden=(8,))
+    assert result.arms == ["none", "dropout", "same"]
+    assert trial(rates=(0.5,), draws=2, data=data, hidden=(8,)).arms == ["none", "dropout"]
+    with pytest.raises(BenchError, match="is an arm already"):
+        trial(str(file), (0.5,), 2, name="dropout", data=data)
 
 
 @pytest.mark.usefixtures("_here")

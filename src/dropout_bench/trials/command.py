@@ -24,7 +24,8 @@ from dropout_bench.trials.told import in_terminal
 def _say(told: RenderableType) -> None:
     """Print: as wide as the terminal, elsewhere a line a row."""
     width = None if sys.stdout.isatty() else 200
-    Console(file=sys.stdout, width=width, highlight=False).print(told)
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    console.print(told, soft_wrap=isinstance(told, str))
 
 
 def on_layer(
