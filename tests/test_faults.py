@@ -72,7 +72,7 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def said_by(process: subprocess.Popen[str]) -> str:
-    return process.communicate(timeout=60)[0]
+    return process.communicate(timeout=300)[0]
 
 
 def finish(root: Path) -> tuple[int, int]:
