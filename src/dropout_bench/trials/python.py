@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dropout_bench.trials.placed import Place
     from dropout_bench.trials.verdict import TableResult
 
-_CHILD = "from dropout_bench.trials.command import child; child()"
+_CHILD = "import dropout_bench.pinned; from dropout_bench.trials.command import child; child()"
 
 
 @overload
