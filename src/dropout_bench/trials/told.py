@@ -81,7 +81,9 @@ def fragment(trial: "Trial") -> str:
     head = "| against | test loss | test accuracy |\n|---|---|---|"
     told = f"**{trial.name}**\n\n" + "\n".join(lines) + (f"\n\n{head}\n{rows}\n" if rows else "")
     picture = f"![{trial.name} against the known kinds](picture)\n\n{CAPTION}\n" if rows else ""
-    page = str(MarkdownIt("commonmark").enable("table").render(f"{told}\n{picture}"))
+    page = str(
+        MarkdownIt("commonmark", {"html": False}).enable("table").render(f"{told}\n{picture}")
+    )
     if not rows:
         return page
     drawing = base64.b64encode(png(drawn, trial)).decode()
