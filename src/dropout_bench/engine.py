@@ -71,6 +71,9 @@ _SETTINGS = {
     # A job computes on its core for seconds: what Dask measures meanwhile is time lost.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "500ms",
+    # A worker that died is started again. Where what it is forked from died with it, on a machine
+    # that is busy, that takes longer than the 15 s after which Dask would give the worker up.
+    "distributed.deploy.lost-worker-timeout": "1h",
 }
 
 
