@@ -32,8 +32,8 @@ demo: $(READY) ## under 20 seconds, without network: small digits, a report of t
 	@dropout-bench suite demo
 
 PYTEST := python -m pytest
-test: $(READY) ## the tests, but for the slow ones
-	@$(PYTEST)
+test: $(READY) ## the tests, but for the slow ones, on all cores
+	@$(PYTEST) --numprocesses logical --dist loadfile
 
 test-slow: $(READY) ## the slow tests, and whether the committed report is that of this code
 	@$(PYTEST) -m slow
