@@ -115,8 +115,8 @@ ZIZMOR = Path(sys.executable).with_name("zizmor")
 
 @pytest.mark.skipif(not ZIZMOR.is_file(), reason="no zizmor here: make setup installs it")
 def test_zizmor_finds_nothing_in_the_workflows() -> None:
-    words = [ZIZMOR, "--offline", "--no-progress", "--persona=auditor", PROJECT / ".github"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    words = [str(ZIZMOR), "--offline", "--no-progress", "--persona=auditor", ".github"]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
