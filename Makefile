@@ -11,12 +11,13 @@ export PATH := $(BIN):$(PATH)
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: $(READY) ## make .venv with the package and its pinned dependencies
+setup: $(READY) ## make .venv with the package and its pinned dependencies; CPU=1: without CUDA
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	@echo "setting up $(VENV): a few minutes, once"
 	@$(PYTHON) -m venv $(VENV)
+	@$(if $(CPU),$(BIN)/python -m pip install --quiet --disable-pip-version-check --index-url https://download.pytorch.org/whl/cpu "$$(grep '^torch==' requirements.lock)")
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
@@ -46,7 +47,7 @@ coverage: $(READY) ## both, and how much of src they reach: at least 95 % of lin
 
 SAMPLE ?= 24
 verify: $(READY) data/raw/mnist data/raw/fashion-mnist ## is the committed report true? A part of its runs is trained again
-	@dropout-bench verify --sample $(SAMPLE)
+	@dropout-bench verify --sample $(SAMPLE) $(if $(WITNESS),--witness $(WITNESS))
 
 bench: $(READY) data/raw/mnist ## how fast it is, beside others: reports/benchmark.md (25 min, nothing else running)
 	@python -m benchmarks.run

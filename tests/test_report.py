@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import shutil
 from pathlib import Path
@@ -56,6 +57,30 @@ def test_six_networks_have_their_curves_and_sentences(rendered: Path) -> None:
         for cell in SIX.cells()[1:]:
             begins = (f"With {cell.label} ", f"Between {cell.label} ")
             assert any(line.startswith(begins) for line in of), cell.label
+
+
+def test_line_ends_are_the_same_on_every_system(
+    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git and ``verify`` compare bytes, and Windows writes other line ends if it is let."""
+    opened = io.open
+
+    def as_windows_does(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        buffering, encoding, errors, newline = (*rest, *[None] * 4)[:4]
+        if newline is None and "b" not in mode and "r" not in mode:
+            return opened(file, mode, buffering or -1, encoding, errors, "\r\n")
+        return opened(file, mode, *rest, **named)
+
+    monkeypatch.setattr(io, "open", as_windows_does)
+    (tmp_path / "other.txt").write_text("one\ntwo\n")
+    assert (tmp_path / "other.txt").read_bytes() == b"one\r\ntwo\r\n", "as under Windows"
+    write_tables(tmp_path / "results" / "small", SIX, {"dropout 0.5": 0.02})
+    claims = Claims.model_validate({"sources": {"tutorial": "one"}, "claims": {"better": CLAIM}})
+    render({"small": SIX}, claims, tmp_path)
+    made = [path for path in tmp_path.rglob("*") if path.suffix in {".md", ".json", ".csv"}]
+    for path in [*made, tmp_path / "report.html"]:
+        assert path.read_bytes() == (rendered / path.relative_to(tmp_path)).read_bytes(), path.name
+    assert len(made) > 8
 
 
 def test_the_report_names_the_optimiser_of_the_runs(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """One run: the same bytes for the same key, and what it leaves."""
 
+import ast
 import io
+import platform
 import sys
 from pathlib import Path
 
@@ -14,10 +16,12 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from safetensors.torch import load
 
 from dropout_bench import numerics
+from dropout_bench.catalogue.source import PACKAGE
 from dropout_bench.data.modules import subset_of
 from dropout_bench.evaluation.metrics import evaluate
 from dropout_bench.models import variants
 from dropout_bench.params.variants import VARIANTS, counterpart
+from dropout_bench.training.keys import Identity
 from dropout_bench.training.result import BEST, CURVES, LAST, epoch_file
 from dropout_bench.training.run import Diverged, device_in_use, load_weights, network_of, train
 
@@ -174,3 +178,45 @@ def test_the_same_bits_are_promised_under_linux_alone(
     assert not numerics.is_pinned()
     assert numerics.arithmetic() == numerics.NATIVE
     assert device_in_use().endswith(", native")
+
+
+SYSTEMS = {  # sys.platform, platform.system(), platform.machine()
+    "CPU (Linux aarch64), native": ("linux", "Linux", "aarch64"),
+    "CPU (Darwin arm64), native": ("darwin", "Darwin", "arm64"),
+    "CPU (Darwin x86_64), native": ("darwin", "Darwin", "x86_64"),
+    "CPU (Windows AMD64), native": ("win32", "Windows", "AMD64"),
+    "CPU (Windows ARM64), native": ("win32", "Windows", "ARM64"),
+}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is taken before all else")
+def test_the_operating_system_is_in_the_key_of_what_linux_on_x86_64_did_not_compute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There the device is named without it, and the key stays what it was."""
+    monkeypatch.setattr(numerics, "arithmetic", numerics.arithmetic.__wrapped__)  # without a memory
+    here = device_in_use()
+    keys = {Identity.here(one_run(), "data", here).key}
+    for told, (kind, system, machine) in SYSTEMS.items():
+        monkeypatch.setattr(sys, "platform", kind)
+        monkeypatch.setattr(platform, "system", lambda system=system: system)
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
+        assert device_in_use() == told
+        keys.add(Identity.here(one_run(), "data", told).key)
+    assert len(keys) == 1 + len(SYSTEMS)
+    assert here in {f"CPU, {numerics.PORTABLE}", *SYSTEMS, "CPU (Linux x86_64), native"}
+
+
+def test_every_training_is_on_a_gpu_of_cuda_or_on_the_cpu() -> None:
+    """Lightning's own choice, ``auto``, would take Apple's MPS, which is neither."""
+    calls = [
+        node
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Trainer")
+    ]
+    assert len(calls) >= 2
+    for call in calls:
+        named = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        assert named["accelerator"] == "'gpu' if torch.cuda.is_available() else 'cpu'"
+    assert numerics.arithmetic("mps") == numerics.NATIVE

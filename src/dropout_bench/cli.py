@@ -19,6 +19,7 @@ import typer
 from dropout_bench._version import __version__
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
+from dropout_bench.files import write_text
 from dropout_bench.numerics import pin_environment
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def code() -> None:
     _place(root, params, "code")
     path = root / "reports" / "code.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(code_digests(params), indent=1) + "\n")
+    write_text(path, json.dumps(code_digests(params), indent=1) + "\n")
 
 
 @app.command()

@@ -21,7 +21,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from multiprocessing import forkserver
 from typing import Any, ClassVar, TypeVar
 
 import dask
@@ -60,8 +59,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+# Windows has no fork, so no server of forks either: there each worker imports for itself.
+_FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
+
 _SETTINGS = {
-    "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.worker.multiprocessing-method": "forkserver" if _FORKSERVER else "spawn",
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
@@ -147,6 +149,10 @@ def import_once_for_all(modules: str | Sequence[str]) -> None:
     Importing torch and Lightning takes seconds and 400 MB, so it is done once for all workers.
     Nothing has computed, or started a thread, in the process that is forked.
     """
+    if not _FORKSERVER:
+        return
+    from multiprocessing import forkserver
+
     with dask.config.set(_SETTINGS):
         get_mp_context()  # sets Dask's own list of modules, which the next line replaces
     names = [modules] if isinstance(modules, str) else modules

@@ -12,6 +12,11 @@ from pathlib import Path
 _STALE = 3600  # seconds after which a temporary folder is one that a killed process left
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text that Git has: the same bytes on every system, whatever its line ends are."""
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``folder``; put it in its place at the end.

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from dropout_bench.analysis.claims import Check, Claim
 from dropout_bench.errors import BenchError, one_line
+from dropout_bench.files import write_text
 from dropout_bench.params.arms import Checkpoint
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params, read_yaml, validated
@@ -406,7 +407,7 @@ def write(
         for name, each in registrations.items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(told, indent=1) + "\n")
 
 
 def read(path: Path, claims: Mapping[str, Claim]) -> dict[str, Registration]:

@@ -23,7 +23,7 @@ from dropout_bench.analysis.simulation import powers
 from dropout_bench.analysis.statistics import LEVEL
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.catalogue.optimisers import OPTIMISERS
-from dropout_bench.files import whole_folder
+from dropout_bench.files import whole_folder, write_text
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report import html, sentences, text
 from dropout_bench.report.figures import headline, published
@@ -152,16 +152,16 @@ def render(
     }
     markdown = layout("report.md.jinja", **shown)
     path = reports / "report.md"
-    path.write_text(markdown, encoding="utf-8")
-    (reports / "findings.md").write_text(layout("findings.md.jinja", **shown), encoding="utf-8")
+    write_text(path, markdown)
+    write_text(reports / "findings.md", layout("findings.md.jinja", **shown))
     verdicts = [entry.verdict for entry in entries]
     metrics: dict[str, float] = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
     metrics["published figures inside"] = sum(one.inside for one in reproduced)
     if found:
         gain = (found.chosen or found.best).in_accuracy.gain.mean
         metrics["gain (points)"] = round(gain, 2)
-    (reports / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
-    (reports / "report.html").write_text(html.page(markdown, reports), encoding="utf-8")
+    write_text(reports / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    write_text(reports / "report.html", html.page(markdown, reports))
     return path
 
 

@@ -8,6 +8,7 @@ from dropout_bench.analysis.claims import Claims
 from dropout_bench.analysis.effects import costs, timings
 from dropout_bench.analysis.ledger import ledger
 from dropout_bench.errors import BenchError
+from dropout_bench.files import write_text
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.report.render import layout
 from dropout_bench.tables.read import Results, read_results
@@ -64,5 +65,5 @@ def report_timings(
         timings={name: timings(it, claims.published.get(name)) for name, it in results.items()},
     )
     path = reports / "timings.md"
-    path.write_text(markdown, encoding="utf-8")
+    write_text(path, markdown)
     return path

@@ -4,7 +4,9 @@ No data are needed.
 """
 
 import contextlib
+import multiprocessing
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -52,7 +54,10 @@ def belongs_together(root: Path, params: Params) -> Iterator[Finding]:
     """
     suites, ignored = committed_suites(root, params), _ignored(root)
     held = [list(expected.files(root, suite, params.suites.values(), ignored)) for suite in suites]
-    with ProcessPoolExecutor(1) as beside:
+    # From Python 3.14 on the default under Linux is a server of forks, which would then run without
+    # what engine has it import.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    with ProcessPoolExecutor(1, mp_context=context) as beside:
         # Pictures take longest: they are made while all else is checked.
         rendered = [
             beside.submit(_rendered, suite.reports, root)
@@ -88,7 +93,8 @@ def _pipeline(root: Path, params: Params) -> Iterator[Finding]:
                 changed.setdefault("dvc.yaml", f"{stage}: {entry}")
                 continue
             for files in entry.values():
-                for file, what in files.items():
+                for path, what in files.items():
+                    file = Path(path).as_posix()  # on Windows DVC has its separators
                     if what not in MISSING or not file.startswith(NOT_IN_GIT):
                         told = ", ".join(what) if isinstance(what, dict) else what
                         changed.setdefault(file, f"{told} since stage {stage} was run")

@@ -232,5 +232,5 @@ def _belongs(place: Path, suite: Suite) -> bool:
         case ("timings", file):
             return file.removesuffix(".csv") in suite.experiments
         case ("results", name, _):
-            return name in suite.experiments and f"reports/{place}" in _results(name)
+            return name in suite.experiments and f"reports/{place.as_posix()}" in _results(name)
     return False
