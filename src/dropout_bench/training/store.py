@@ -23,11 +23,16 @@ from dropout_bench.params.variants import VARIANTS
 from dropout_bench.training.keys import Identity
 from dropout_bench.training.result import BEST, LAST, RunResult
 
-_ENTRY = "entry.json"
+ENTRY = "entry.json"
+"""What an entry's folder says of it: its identity, and the checksums of its files."""
 ABOUT = "run.json"
 """What a run's folder in ``runs`` says of it: its key, and the checksums of its files."""
 _KEY = re.compile(r"[0-9a-f]{32}")
+_CHECKSUM = hashlib.sha256().digest_size  # bytes that stand before what was computed from a run
 _FILE_NAME = re.compile(r"[a-z][a-z0-9.-]*")
+AGAIN = " again"
+"""What a trial adds to the code of a known kind, which it trains again to compare its weights."""
+_OUTSIDE = re.compile(r"outside-(?P<name>.*)-(?P<code>[0-9a-f]{32})")  # as Newcomer.variant
 _DAMAGED = (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError)
 """What reading an entry that is not whole may raise."""
 
@@ -64,10 +69,21 @@ class Entry:
     seconds: float = math.nan
 
     @property
+    def trial(self) -> str:
+        """Name the layer from outside that it was trained for; nothing where it was for none."""
+        if self.identity is None:
+            return ""
+        if outside := _OUTSIDE.fullmatch(self.identity.run.variant):
+            return f"{outside['name']}, code {outside['code'][:12]}"
+        return "a known kind, trained again" if self.identity.code.endswith(AGAIN) else ""
+
+    @property
     def trouble(self) -> str:
         """Say why no experiment can need it; nothing where one could."""
         if self.identity is None:
             return ": it cannot be read"
+        if self.trial:
+            return f": trial of {self.trial}"
         variant = self.identity.run.variant
         return "" if variant in VARIANTS else f": the variant {variant} is gone"
 
@@ -113,7 +129,7 @@ class RunStore:
             with contextlib.suppress(*_DAMAGED):
                 if not folder.exists():
                     return None
-                entry = json.loads((folder / _ENTRY).read_bytes())
+                entry = json.loads((folder / ENTRY).read_bytes())
                 files = _sound_files(folder, entry["files"])
                 device, seconds = str(entry["identity"]["device"]), float(entry["seconds"])
                 return RunResult(files, device, seconds) if files.keys() >= {*needed} else None
@@ -139,7 +155,7 @@ class RunStore:
         with whole_folder(self.folder / identity.key) as folder:
             for name, content in result.files.items():
                 (folder / name).write_bytes(content)
-            (folder / _ENTRY).write_text(json.dumps(entry, indent=1))
+            (folder / ENTRY).write_text(json.dumps(entry, indent=1))
 
     def adopt(self, identity: Identity, folder: Path) -> None:
         """Keep the run that lies in a folder of ``runs``, such as DVC restored it, if it is this.
@@ -167,40 +183,57 @@ class RunStore:
         folder = self._place(key)
         if folder is None or not (folder / name).is_file():
             return None
-        kept = (folder / name).read_bytes()
-        checksum, content = kept[:32], kept[32:]
+        with (folder / name).open("rb") as file:
+            checksum, content = file.read(_CHECKSUM), file.read()
         return content if hashlib.sha256(content).digest() == checksum else None
 
     def entries(self) -> list[Entry]:
         """List what is kept, the oldest first; what cannot be read has no identity."""
-        entries = []
-        for folder in self.folder.glob("[!.]*/"):
-            sizes = [file.stat().st_size for file in folder.iterdir()]
-            seconds = math.nan
-            try:
-                entry = json.loads((folder / _ENTRY).read_bytes())
-                told, seconds = entry["identity"], float(entry["seconds"])
-                identity = Identity(
-                    Run.model_validate(told["run"]),
-                    told["data"],
-                    told["device"],
-                    told["code"],
-                    tuple(told["libraries"].items()),
-                )
-            except (OSError, ValueError, KeyError, TypeError):
-                identity = None
-            finished = folder.stat().st_mtime
-            entries.append(Entry(folder.name, identity, finished, sum(sizes), seconds))
-        return sorted(entries, key=lambda entry: entry.finished)
+        folders = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as found:
+            folders = [each.path for each in found if each.name[0] != "." and each.is_dir()]
+        return sorted(filter(None, map(_entry, folders)), key=lambda entry: entry.finished)
 
     def drop(self, key: str) -> None:
         """Remove what is kept under a name that :meth:`entries` lists."""
         shutil.rmtree(self.folder / key, ignore_errors=True)
 
 
+def _entry(folder: str) -> Entry | None:
+    """Read an entry; None where another process is just removing it."""
+    identity, seconds = None, math.nan
+    try:
+        finished = os.stat(folder).st_mtime  # noqa: PTH116 (of thousands: a Path each costs more)
+        with os.scandir(folder) as files:
+            size = sum(file.stat().st_size for file in files)
+    except FileNotFoundError:
+        return None
+    try:
+        with open(f"{folder}/{ENTRY}", "rb") as file:  # noqa: PTH123
+            entry = json.load(file)
+        told, seconds = entry["identity"], float(entry["seconds"])
+        identity = Identity(
+            Run.model_validate(told["run"]),
+            told["data"],
+            told["device"],
+            told["code"],
+            tuple(told["libraries"].items()),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return Entry(Path(folder).name, identity, finished, size, seconds)
+
+
 def checksums(files: Mapping[str, bytes]) -> dict[str, str]:
     """Return the SHA-256 of each file."""
     return {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+
+
+def is_sound_beside(path: Path) -> bool:
+    """Whether a file is what :meth:`RunStore.put_beside` writes; it is read a part at a time."""
+    with path.open("rb") as file:
+        checksum = file.read(_CHECKSUM)
+        return hashlib.file_digest(file, "sha256").digest() == checksum
 
 
 def _sound_files(folder: Path, expected: Mapping[str, str]) -> dict[str, bytes]:
