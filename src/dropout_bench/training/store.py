@@ -13,7 +13,11 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
 
 from dropout_bench.files import whole_folder
 from dropout_bench.params.arms import Job
@@ -58,32 +62,52 @@ def weights_file(job: Job) -> str:
 class Entry:
     """A finished run in the store: when it was finished, in seconds since 1970; its size in bytes.
 
-    Its identity is None where it cannot be read; the seconds that its training took are NaN where
-    they are not known.
+    ``about`` is what its entry says, unchecked: of thousands of runs few are looked at closely.
     """
 
     key: str
-    identity: Identity | None
+    about: Mapping[str, Any]
     finished: float
     size: int
-    seconds: float = math.nan
+
+    @cached_property
+    def identity(self) -> Identity | None:
+        """All that its bytes depend on; None where that cannot be read."""
+        with contextlib.suppress(*_DAMAGED):
+            told = self.about["identity"]
+            libraries = tuple(told["libraries"].items())
+            run = Run.model_validate(told["run"])
+            return Identity(run, told["data"], told["device"], told["code"], libraries)
+        return None
+
+    @property
+    def seconds(self) -> float:
+        """How long its training took; NaN where that is not known."""
+        with contextlib.suppress(*_DAMAGED):
+            return float(self.about["seconds"])
+        return math.nan
+
+    def told(self, *path: str) -> str:
+        """Return a text that its identity has somewhere; nothing where it has none there."""
+        value: Any = self.about
+        for name in ("identity", *path):
+            value = value.get(name) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else ""
 
     @property
     def trial(self) -> str:
         """Name the layer from outside that it was trained for; nothing where it was for none."""
-        if self.identity is None:
-            return ""
-        if outside := _OUTSIDE.fullmatch(self.identity.run.variant):
+        if outside := _OUTSIDE.fullmatch(self.told("run", "variant")):
             return f"{outside['name']}, code {outside['code'][:12]}"
-        return "a known kind, trained again" if self.identity.code.endswith(AGAIN) else ""
+        return "a known kind, trained again" if self.told("code").endswith(AGAIN) else ""
 
     @property
     def trouble(self) -> str:
         """Say why no experiment can need it; nothing where one could."""
-        if self.identity is None:
-            return ": it cannot be read"
         if self.trial:
             return f": trial of {self.trial}"
+        if self.identity is None:
+            return ": it cannot be read"
         variant = self.identity.run.variant
         return "" if variant in VARIANTS else f": the variant {variant} is gone"
 
@@ -97,18 +121,22 @@ def needed_by(
     or for a variant that is gone. Of datasets without a digest in ``digests``, by name, the run's
     own is trusted.
     """
+    entries = [*entries]
+    trained: dict[str, set[tuple[str, str]]] = {}  # by dataset, on which data and which devices
+    for entry in entries:
+        dataset = entry.told("run", "dataset")
+        data = digests.get(dataset, entry.told("data"))
+        trained.setdefault(dataset, set()).add((data, entry.told("device")))
     places: dict[Run, list[str]] = {}
     for name, experiment in experiments.items():
         for job in experiment.jobs():
             places.setdefault(job.run, []).append(f"{name}/{job.name}")
-
-    def needing(kept: Identity | None) -> list[str]:
-        if kept is None or kept.run not in places:
-            return []
-        data = digests.get(kept.run.dataset, kept.data)
-        return places[kept.run] if Identity.here(kept.run, data, kept.device) == kept else []
-
-    return {entry.key: needing(entry.identity) for entry in entries}
+    by_key = {
+        Identity.here(run, *of).key: its
+        for run, its in places.items()
+        for of in trained.get(run.dataset, ())
+    }
+    return {entry.key: by_key.get(entry.key, []) if entry.about else [] for entry in entries}
 
 
 class RunStore:
@@ -201,27 +229,16 @@ class RunStore:
 
 def _entry(folder: str) -> Entry | None:
     """Read an entry; None where another process is just removing it."""
-    identity, seconds = None, math.nan
     try:
         finished = os.stat(folder).st_mtime  # noqa: PTH116 (of thousands: a Path each costs more)
         with os.scandir(folder) as files:
             size = sum(file.stat().st_size for file in files)
     except FileNotFoundError:
         return None
-    try:
-        with open(f"{folder}/{ENTRY}", "rb") as file:  # noqa: PTH123
-            entry = json.load(file)
-        told, seconds = entry["identity"], float(entry["seconds"])
-        identity = Identity(
-            Run.model_validate(told["run"]),
-            told["data"],
-            told["device"],
-            told["code"],
-            tuple(told["libraries"].items()),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return Entry(Path(folder).name, identity, finished, size, seconds)
+    about: Any = None
+    with contextlib.suppress(OSError, ValueError), open(f"{folder}/{ENTRY}", "rb") as file:  # noqa: PTH123
+        about = from_json(file.read())
+    return Entry(Path(folder).name, about if isinstance(about, dict) else {}, finished, size)
 
 
 def checksums(files: Mapping[str, bytes]) -> dict[str, str]:
