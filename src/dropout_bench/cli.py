@@ -636,6 +636,7 @@ def runs(
     from dropout_bench.pipeline import digests
     from dropout_bench.training import listed
     from dropout_bench.training.store import RunStore, default_store, needed_by
+    from dropout_bench.trials.fits import kept_in
 
     if sum((prune, export is not None, import_from is not None)) > 1:
         raise BenchError("runs: --prune, --export and --import are three calls")
@@ -658,15 +659,20 @@ def runs(
         typer.echo(f"{needed} of its {len(brought)} runs are needed by experiments here")
         return
     typer.echo("\n".join(listed.table(entries, needs)))
-    typer.echo(f"{listed.told(entries)} in {store.folder}")
+    typer.echo(f"{listed.told(entry.size for entry in entries)} in {store.folder}")
     idle = [entry for entry in entries if not needs[entry.key] and (trials or not entry.trial)]
     for entry in idle if prune else []:
         store.drop(entry.key)
     removed = "removed" if prune else "--prune removes them"
-    typer.echo(f"{listed.told(idle)} needed by no experiment{f': {removed}' if idle else ''}")
+    freed = listed.told(entry.size for entry in idle)
+    typer.echo(f"{freed} needed by no experiment{f': {removed}' if idle else ''}")
     of_trials = [entry for entry in entries if entry.trial]
-    if of_trials and not (prune and trials):
-        typer.echo(f"{listed.told(of_trials)} of trials: --prune --trials removes them too")
+    fits = kept_in(store.folder).files()
+    sizes = [*(entry.size for entry in of_trials), *(file.stat().st_size for file in fits)]
+    for file in fits if prune and trials else []:
+        file.unlink(missing_ok=True)
+    if sizes and not (prune and trials):
+        typer.echo(f"{listed.told(sizes)} of trials: --prune --trials removes them too")
 
 
 def _export(
@@ -687,7 +693,7 @@ def _export(
     if not asked:
         raise BenchError(f"{path}: nothing to export; train first: dropout-bench train EXPERIMENT")
     export_runs(store, [entry.key for entry in asked], path)
-    typer.echo(f"{path}: {listed.told(asked)}")
+    typer.echo(f"{path}: {listed.told(entry.size for entry in asked)}")
 
 
 def _import(store: "RunStore", path: Path) -> set[str]:

@@ -270,8 +270,7 @@ class _Archive:
     def _parts(self, size: int) -> Iterator[bytes]:
         for begin in range(0, size, _PART):
             yield self._read(min(_PART, size - begin))
-        if any(self._read(-size % _BLOCK)):
-            raise _Damage("something stands between two files")
+        self._read(-size % _BLOCK)
 
     def _read(self, size: int) -> bytes:
         part = self.file.read(size)
@@ -299,7 +298,7 @@ def _unpack(archive: _Archive, folder: Path, contents: Contents) -> None:
             for part in archive.content(f"{key}/{name}", content):
                 file.write(part)
     if ENTRY not in contents or contents[ENTRY].size > _LONGEST_ENTRY:
-        raise _Damage(f"{key} has no {ENTRY}")
+        raise _Damage(f"{key}: its {ENTRY} is not there, or too long")
     try:
         entry = json.loads((folder / ENTRY).read_bytes())
         computed, own = key_of(entry["identity"]), dict(entry["files"])

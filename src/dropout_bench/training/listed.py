@@ -29,9 +29,9 @@ def table(entries: Iterable[Entry], needs: Needs) -> Iterator[str]:
             about = " " * len(about)
 
 
-def told(entries: Iterable[Entry]) -> str:
-    """Say how many runs these are, and how large."""
-    sizes = [entry.size for entry in entries]
+def told(sizes: Iterable[int]) -> str:
+    """Say how many runs have these sizes, and how much that is."""
+    sizes = [*sizes]
     return f"{len(sizes)} run{'s' if len(sizes) != 1 else ''}, {decimal(sum(sizes))}"
 
 
