@@ -14,14 +14,17 @@ from dropout_bench.trials.figure import CAPTION, drawn
 from dropout_bench.trials.result import Trial
 
 HERE = Path(__file__).parent
-NAMES = ("variational_dropout", "concrete_dropout", "r_drop")
-BEGIN = f"""# Three methods from outside
+NAMES = ("variational_dropout", "concrete_dropout", "r_drop", "uniform_noise")
+DRAWS = 24
+BEGIN = f"""# Three methods from outside, and a layer
 
-Each of these files knows the public contract alone: a class derived from
-`dropout_bench.models.base.MLP` that says what a hidden layer is made of (`hidden_layer`), and where
-it needs to, what is lowered (`loss`) and what happens from epoch to epoch (`on_epoch`). Below is
-what `dropout-bench try` found of each, on the draws of the report's experiment about kinds of
-dropout. This page is written by `python -m examples`, from the results of the runs.
+Each of these files knows the public contract alone. The three methods are variants: a class derived
+from `dropout_bench.models.base.MLP` that says what a hidden layer is made of (`hidden_layer`), and
+where it needs to, what is lowered (`loss`) and what happens from epoch to epoch (`on_epoch`). The
+last is a plain layer, of any base class, that takes a rate; [`layer.ipynb`](layer.ipynb) goes from
+it to a verdict in a notebook, and [`table.ipynb`](table.ipynb) from tables of scikit-learn to a
+verdict each. Below is what `dropout-bench try` found, on the draws of the report's experiment about
+kinds of dropout. This page is written by `python -m examples`, from the results of the runs.
 
 {CAPTION}
 """
@@ -37,7 +40,7 @@ def section(name: str, found: Trial) -> str:
     told = "\n".join(f"- {each}" for each in (*found.sentences(), *found.notes()))
     return (
         f"## {title}\n\n{says} ([`{name}.py`]({name}.py))\n\n"
-        f"    dropout-bench try examples/{name}.py\n\n"
+        f"    dropout-bench try examples/{name}.py --draws {found.draws}\n\n"
         f"![{found.name} against the known kinds](results/{name}.png)\n\n"
         f"{told}\n- Of {len(found.laws)} laws checked, {kept}.\n"
     )
@@ -47,7 +50,7 @@ def main(names: Sequence[str]) -> None:
     """Try some, and write the page of all that were tried, now or before."""
     (HERE / "results").mkdir(exist_ok=True)
     for name in names:
-        found = trial(str(HERE / f"{name}.py"))
+        found = trial(str(HERE / f"{name}.py"), draws=DRAWS)
         (HERE / "results" / f"{name}.json").write_text(found.model_dump_json(indent=1) + "\n")
     kept = {name: HERE / "results" / f"{name}.json" for name in NAMES}
     sections = [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conftest import make_dataset
 
-import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
+import dropout_bench.pinned  # noqa: F401 (before torch is loaded)
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.variants import VARIANTS, counterpart
 from dropout_bench.training.keys import library_versions

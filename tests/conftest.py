@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-import dropout_bench  # noqa: F401 (pins the numeric environment before torch is loaded)
+import dropout_bench.pinned  # noqa: F401 (before torch is loaded)
 from dropout_bench.data import arrays
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.run import Run

@@ -74,7 +74,10 @@ def write_tables(
         }
         figures |= {"test/accuracy": accuracy, "test/loss": round(1 - accuracy, 4)}
         told[job] = Evaluation(1, figures, {}, [[1] * count] * count, measured(job))
-        curves = [{"epoch": epoch + 1.0, **figures} for epoch in range(asked.epochs or min(3, job.run.epochs))]
+        curves = [
+            {"epoch": epoch + 1.0, **figures}
+            for epoch in range(asked.epochs or min(3, job.run.epochs))
+        ]
         trained.append(Trained(job, "a" * 32, "b" * 32, curves))
     runs = [Told(one, told[job]) for job, one in best_of(trained).items()]
     versions = dict.fromkeys(("data", "device", "torch", "lightning"), "made up")

@@ -8,6 +8,7 @@ from dropout_bench.catalogue.source import PACKAGE, imports_of, modules_in
 
 FLOORS = (
     {"errors", "files", "_version", "torchvision_schemas", "numerics", "streams", "sharing"},
+    {"pinned"},
     {"catalogue", "positions"},
     {"params"},
     {"data"},

@@ -277,6 +277,29 @@ def test_anchors_are_those_of_headings_on_the_web() -> None:
     assert anchor("Dropout: 0.5, & more (here)") == "dropout-05--more-here"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        '<details id="a" ontoggle="alert(1)">',
+        "<a href=javascript:alert(1)>",
+        "<SCRIPT>alert(1)</SCRIPT>",
+        "<strong onclick=alert(1)>",
+    ],
+)
+def test_words_of_a_file_bring_no_tags_along(words: str, tmp_path: Path) -> None:
+    """In a paragraph, a table, a fold and by themselves; ours are tags as before."""
+    markdown = (
+        f"# T\n\nSays {words}.\n\n| a |\n|---|\n| {words} |\n\n{words}\n\n"
+        f'<details id="b"><summary>{words} <strong>open</strong></summary>\n\nx\n\n</details>\n'
+    )
+    body = page(markdown, tmp_path).partition("<main")[2]
+    assert words not in body
+    assert body.count("&lt;") >= 4
+    assert '<details id="b"><summary>' in body
+
+
 USED = """
 <script>
 const told = (name, value) => {

@@ -1,10 +1,9 @@
-"""The notebook about tables runs, and says what it says."""
+"""The notebooks run, and say what they say."""
 
 import copy
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -13,19 +12,22 @@ from project import PROJECT
 
 from dropout_bench import numerics
 
+VERDICTS = {
+    "table": r"<strong>(On your data .*?)</strong>",
+    "layer": r"<li>(uniform-noise against .*?)</li>",
+}
+
 
 @pytest.mark.slow
-def test_the_notebook_runs_and_says_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", VERDICTS)
+def test_a_notebook_runs_and_says_what_it_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DROPOUT_BENCH_STORE", str(tmp_path / "store"))  # all is trained anew
-    committed = nbformat.read(PROJECT / "examples" / "table.ipynb", as_version=4)
+    committed = nbformat.read(PROJECT / "examples" / f"{name}.ipynb", as_version=4)
     executed = copy.deepcopy(committed)
     NotebookClient(executed, timeout=1200, resources={"metadata": {"path": tmp_path}}).execute()
-    assert len(verdicts(committed)) == 2
+    said = [re.findall(VERDICTS[name], json.dumps(each)) for each in (committed, executed)]
+    assert len(said[0]) == 2
     if numerics.is_pinned():  # else the last digits may be others
-        assert verdicts(executed) == verdicts(committed)
-
-
-def verdicts(notebook: Any) -> list[str]:
-    return re.findall(r"<strong>(On your data .*?)</strong>", json.dumps(notebook))
+        assert said[0] == said[1]

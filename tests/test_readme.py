@@ -1,5 +1,6 @@
 """What the README tells to type can be typed."""
 
+import ast
 import os
 import re
 import shlex
@@ -31,6 +32,8 @@ def commands(heading: str = "") -> list[str]:
 ELSEWHERE = {
     "make repro": "below",
     "make test": "make coverage, in .ci/run",
+    "dropout-bench try examples/uniform_noise.py --draws 24": "python -m examples",
+    "dropout-bench try --data wine.csv --target class": "tests/test_trials_table.py",
     "dask scheduler --host 127.0.0.1 --port 8786": "tests/test_faults.py",
     "dask worker tcp://127.0.0.1:8786 --nthreads 1 --nworkers 2": "tests/test_faults.py",
     "DROPOUT_BENCH_SCHEDULER=tcp://127.0.0.1:8786 dvc repro": "tests/test_faults.py",
@@ -38,6 +41,23 @@ ELSEWHERE = {
 """Where the commands are tried that are not tried here."""
 
 CHANGE = "Change something, compare"
+
+
+def test_the_layer_that_it_shows_is_the_one_that_was_tried() -> None:
+    """But for types and docstrings; and its picture is there."""
+    shown = re.search(r"```python\n(class UniformNoise.*?)```", README, flags=re.DOTALL)
+    assert shown
+    tried = ast.parse((PROJECT / "examples" / "uniform_noise.py").read_text(encoding="utf-8"))
+    (layer,) = (node for node in tried.body if isinstance(node, ast.ClassDef))
+    for node in ast.walk(layer):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for argument in node.args.args:
+                argument.annotation = None
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            del node.body[0]
+    assert ast.unparse(layer) == ast.unparse(ast.parse(shown[1]))
+    assert (PROJECT / "examples" / "results" / "uniform_noise.png").is_file()
 
 
 def test_every_command_is_tried_somewhere() -> None:

@@ -72,11 +72,11 @@ def test_a_copy_of_dropout_has_dropout_s_figures(root: Path) -> None:
     assert tried(path).trained == 0
     page = root / "trials" / "same"
     assert sorted(file.name for file in page.iterdir()) == [
-        "README.md", "differences.png", "page.html", "trial.json",
+        "README.md", "differences.png", "index.html", "trial.json",
     ]  # fmt: skip
     text = (page / "README.md").read_text()
     assert "same against dropout: test loss +0.000 (+0.000 to +0.000) nats" in text
-    assert 'src="data:image/png' in (page / "page.html").read_text()
+    assert 'src="data:image/png' in (page / "index.html").read_text()
     kept = Trial.model_validate_json((page / "trial.json").read_text())
     assert kept.differences == trial.differences
 

@@ -1,22 +1,25 @@
 """dropout-bench: what tutorials say about dropout, as experiments anyone can re-run.
 
-Importing the package pins the numeric environment (see :mod:`dropout_bench.numerics`) and makes
-torchvision importable beside a CPU-only torch (see :mod:`dropout_bench.torchvision_schemas`), so
-import it before torch. It imports neither itself: ``dropout-bench --help`` stays quick.
+Importing the package makes torchvision importable beside a CPU-only torch (see
+:mod:`dropout_bench.torchvision_schemas`), and changes nothing else: no thread, no environment, no
+logger. Who trains in a process of their own and wants the bits of the reports asks for them before
+torch is loaded: ``dropout_bench.pin_environment()`` (see :mod:`dropout_bench.numerics`). The
+command line, and all workers, do. Torch is not imported here: ``dropout-bench --help`` stays quick.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dropout_bench import numerics, torchvision_schemas
+from dropout_bench import torchvision_schemas
 from dropout_bench._version import __version__
+from dropout_bench.numerics import pin_environment
 
 if TYPE_CHECKING:
     from dropout_bench.training.load import load_run
     from dropout_bench.trials.laws import check_variant
     from dropout_bench.trials.python import trial
 
-__all__ = ["__version__", "check_variant", "load_run", "trial"]
+__all__ = ["__version__", "check_variant", "load_run", "pin_environment", "trial"]
 
 _AT_HOME = {
     "check_variant": "dropout_bench.trials.laws",
@@ -25,7 +28,6 @@ _AT_HOME = {
 }
 """Modules of what is imported when it is asked for."""
 
-numerics.pin_environment()
 torchvision_schemas.declare_when_needed()
 
 

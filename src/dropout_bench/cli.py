@@ -17,6 +17,7 @@ import typer
 from dropout_bench._version import __version__
 from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.errors import BenchError, did_you_mean
+from dropout_bench.numerics import pin_environment
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -909,6 +910,7 @@ def _stop_at_once(signal_number: int, frame: object) -> NoReturn:
 
 def main() -> None:
     """Run the command line; an error that a user can mend is printed without a trace."""
+    pin_environment()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:

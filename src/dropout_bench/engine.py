@@ -26,13 +26,23 @@ from typing import Any, ClassVar, TypeVar
 
 import dask
 import psutil
-from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
+from distributed import (
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    Security,
+    Worker,
+    WorkerPlugin,
+    as_completed,
+)
 from distributed.utils import get_mp_context
 from rich import progress
 from rich.console import Console
 from rich.text import Text
 
 from dropout_bench.errors import BenchError
+from dropout_bench.numerics import pin_environment
 from dropout_bench.sharing import Shared, asked
 
 _DVC_STAGE = "DVC_STAGE"  # what DVC calls the stage, in the environment of its command
@@ -93,6 +103,7 @@ def workers(
                     "dask scheduler --host 127.0.0.1"
                 ) from error
             with client:
+                client.register_plugin(_Pinned())
                 yield client
             return
         import_once_for_all(modules)
@@ -118,6 +129,15 @@ def workers(
                 del _OURS[cluster.scheduler_address]
 
 
+class _Pinned(WorkerPlugin):
+    """Pins the numeric environment of a worker that somebody else started, before its first job."""
+
+    name = "dropout-bench: numeric environment"
+
+    def setup(self, worker: Worker) -> None:
+        pin_environment()
+
+
 def import_once_for_all(modules: str | Sequence[str]) -> None:
     """Start the process that workers are forked from, with modules imported; do not wait for it.
 
@@ -127,7 +147,8 @@ def import_once_for_all(modules: str | Sequence[str]) -> None:
     with dask.config.set(_SETTINGS):
         get_mp_context()  # sets Dask's own list of modules, which the next line replaces
     names = [modules] if isinstance(modules, str) else modules
-    multiprocessing.set_forkserver_preload(["distributed", *names])
+    # The environment is pinned first: torch reads it when it is loaded.
+    multiprocessing.set_forkserver_preload(["dropout_bench.pinned", "distributed", *names])
     # Ctrl-C goes to the workers too. They leave it to this process to stop them.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     forkserver.ensure_running()

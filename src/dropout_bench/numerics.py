@@ -2,8 +2,8 @@
 
 PyTorch promises no bit-reproducibility between machines: MKL picks its kernels by CPU vendor, ATen
 and oneDNN by instruction set, and sums depend on the number of threads. All of that is settled by
-environment variables that are read when torch is loaded, so they are set when this package is
-imported, before torch is.
+environment variables that are read when torch is loaded, so the command line and all workers set
+them before torch is, by :func:`pin_environment`; importing the package does not.
 
 What cannot be pinned by a variable is pinned in code: :func:`use_one_thread`, and the matrix
 products of :class:`dropout_bench.models.linear.PortableLinear`.

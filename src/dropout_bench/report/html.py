@@ -33,19 +33,30 @@ class Heading(NamedTuple):
     id: str
 
 
+_NOT_OURS = re.compile(
+    r"<(?!/?(?:details|summary|strong|a|br)>|(?:details|a) id=\"[\w.-]+\">)", re.ASCII
+)
+"""What begins a tag that our templates do not write: it came with words of a YAML file."""
+
+
 def page(markdown: str, folder: Path) -> str:
     """Return Markdown as one HTML page that needs no other file.
 
     PNG pictures of ``folder`` become part of the page; links to other files of the project, which
     would lead nowhere, become plain text. Headings get the anchors that GitHub gives them. Cells
     of a column ``verdict`` begin with their verdict in bold: it becomes a badge there, and
-    wherever an item of a list begins with it or the summary of a fold ends with it.
+    wherever an item of a list begins with it or the summary of a fold ends with it. Of HTML in the
+    Markdown only the tags of our templates stay tags: folds and anchors.
 
     Raises:
         OSError: a picture cannot be read.
     """
     reader = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = reader.parse(markdown)
+    for token in tokens:
+        for one in (token, *(token.children or ())):
+            if one.type in {"html_block", "html_inline"}:
+                one.content = _NOT_OURS.sub("&lt;", one.content)
     headings = _headings(tokens)
     _mark_verdicts(tokens)
     tokens = list(_framed_tables(_framed_pictures(tokens)))

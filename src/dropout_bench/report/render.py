@@ -21,6 +21,7 @@ from dropout_bench.analysis.reproduction import Reproduction, reproductions
 from dropout_bench.analysis.rule import Verdict
 from dropout_bench.analysis.simulation import powers
 from dropout_bench.analysis.statistics import LEVEL
+from dropout_bench.catalogue.datasets import DATASETS
 from dropout_bench.catalogue.optimisers import OPTIMISERS
 from dropout_bench.files import whole_folder
 from dropout_bench.params.experiment import Experiment
@@ -126,6 +127,16 @@ def render(
         "sources": claims.sources,
         "references": claims.references,
         "optimisers": OPTIMISERS,
+        "trained_on": [
+            entry.title
+            for name, entry in DATASETS.items()
+            if any(name in experiment.datasets for experiment in experiments.values())
+        ],
+        "trained_by": [
+            entry.title
+            for name, entry in OPTIMISERS.items()
+            if any(experiment.optimiser == name for experiment in experiments.values())
+        ],
         "reproduced": reproduced,
         "published_effects": [
             (effect, section.results.experiment)

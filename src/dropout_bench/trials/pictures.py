@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +14,8 @@ from dropout_bench.report.figures import style
 
 if TYPE_CHECKING:
     from dropout_bench.trials.verdict import TableResult
+
+Found = TypeVar("Found")
 
 _AXES = {
     "test/loss": "difference in test loss (nats)",
@@ -28,11 +30,11 @@ def in_style(drawing: "Callable[[TableResult], Figure]", result: "TableResult") 
         return drawing(result)
 
 
-def png(drawing: "Callable[[TableResult], Figure]", result: "TableResult") -> bytes:
+def png(drawing: Callable[[Found], Figure], found: Found) -> bytes:
     """Return what a function draws as a PNG picture."""
     content = io.BytesIO()
     with mpl.rc_context(style.STYLE):
-        drawing(result).savefig(content, format="png")
+        drawing(found).savefig(content, format="png")
     return content.getvalue()
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dropout_bench.trials.placed import Place
     from dropout_bench.trials.verdict import TableResult
 
-_CHILD = "from dropout_bench.trials.command import child; child()"
+_CHILD = "import dropout_bench.pinned; from dropout_bench.trials.command import child; child()"
 
 
 @overload
@@ -120,6 +120,8 @@ def trial(
 def _run(request: str) -> None:
     """Call the child, and print what it says as it says it: also where there is no terminal."""
     environment = dict(os.environ)
+    for forced in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):  # Jupyter sets these: what
+        environment.pop(forced, None)  # moves a terminal's cursor is a new line there each time
     places = [str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(places)
     with subprocess.Popen(  # noqa: S603 (this Python, and a line of our own)

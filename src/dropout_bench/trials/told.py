@@ -1,5 +1,6 @@
 """A trial in words: as a page of Markdown and HTML, as a fragment of HTML, and in the terminal."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from dropout_bench.files import whole_folder
 from dropout_bench.report import html, text
 from dropout_bench.report.figures.kind import save
 from dropout_bench.trials.figure import CAPTION, drawn
+from dropout_bench.trials.pictures import png
 
 if TYPE_CHECKING:
     from dropout_bench.trials.result import Difference, Trial
@@ -63,13 +65,13 @@ def write_page(trial: "Trial", folder: Path) -> Path:
             save(unfinished / FIGURE, drawn, trial)
         page = markdown(trial, FIGURE if trial.differences else "")
         (unfinished / PAGE).write_text(page, encoding="utf-8")
-        (unfinished / "page.html").write_text(html.page(page, unfinished), encoding="utf-8")
+        (unfinished / "index.html").write_text(html.page(page, unfinished), encoding="utf-8")
         (unfinished / "trial.json").write_text(trial.model_dump_json(indent=1), encoding="utf-8")
     return folder / PAGE
 
 
 def fragment(trial: "Trial") -> str:
-    """Write what was found as HTML, for a notebook: sentences and the table."""
+    """Write what was found as HTML, for a notebook: sentences, picture, table."""
     by_kind = {than: trial.against(than).values() for than in trial.known}
     rows = "\n".join(
         "| " + " | ".join([than, *(f"{one.effect}: **{one.verdict}**" for one in those)]) + " |"
@@ -78,7 +80,14 @@ def fragment(trial: "Trial") -> str:
     lines = [f"- {told}" for told in (*trial.sentences()[:2], *trial.notes())]
     head = "| against | test loss | test accuracy |\n|---|---|---|"
     told = f"**{trial.name}**\n\n" + "\n".join(lines) + (f"\n\n{head}\n{rows}\n" if rows else "")
-    return str(MarkdownIt("commonmark").enable("table").render(told))
+    picture = f"![{trial.name} against the known kinds](picture)\n\n{CAPTION}\n" if rows else ""
+    page = str(
+        MarkdownIt("commonmark", {"html": False}).enable("table").render(f"{told}\n{picture}")
+    )
+    if not rows:
+        return page
+    drawing = base64.b64encode(png(drawn, trial)).decode()
+    return page.replace('src="picture"', f'src="data:image/png;base64,{drawing}"')
 
 
 def in_terminal(trial: "Trial") -> Iterator[RenderableType]:
