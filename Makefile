@@ -57,10 +57,11 @@ bench-quick: $(READY) data/raw/mnist ## the same in under 3 minutes, printed
 data/raw/mnist data/raw/fashion-mnist: $(READY)
 	@dropout-bench download $(@F)
 
-docs: $(READY) ## write what is computed of docs/keys.md, docs/method.md (2 min) and README.md
+docs: $(READY) ## write what is computed of docs/keys.md, docs/method.md (2 min) and README.md, and the picture of the pipeline
 	@python docs/reference.py > docs/keys.md
 	@python docs/readme.py
 	@python docs/simulated.py
+	@python docs/pipeline.py
 
 bits: $(READY) ## record anew what bits each variant is trained to: tests/digests.json
 	@python tests/bits.py > tests/.digests.json && mv tests/.digests.json tests/digests.json

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dropout_bench.params.file import load_params
+
 PROJECT = Path(__file__).parents[1]
 
 
@@ -25,6 +27,25 @@ def test_the_tables_of_simulated_data_are_those_of_the_code(mark: str) -> None:
     page = (PROJECT / "docs" / "method.md").read_text()
     assert f"<!-- {mark} -->" in page
     assert ours["with_table"](page, mark, ours[f"{mark}_table"]()) == page, "run: make docs"
+
+
+def test_the_picture_of_the_pipeline_is_that_of_the_pipeline(tmp_path: Path) -> None:
+    ours = runpy.run_path(str(PROJECT / "docs" / "pipeline.py"))
+    pipeline = ours["pipeline"](PROJECT)
+    assert pipeline.counts["train"] == len(load_params(PROJECT / "params.yaml").experiments)
+    assert {("train", "evaluate"), ("evaluate", "report")} <= pipeline.edges
+    ours["draw"](pipeline, tmp_path / "pipeline.svg")
+    drawn = ours["PICTURE"].read_text()
+    assert _shown(drawn) == _shown((tmp_path / "pipeline.svg").read_text()), "run: make docs"
+    texts, arrows = _shown(drawn)
+    assert {*pipeline.labels().values()} < texts
+    assert arrows == {f"{one}-to-{other}" for one, other in pipeline.edges}
+
+
+def _shown(svg: str) -> tuple[set[str], set[str]]:
+    """Return the texts and the arrows of the picture."""
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+    return set(texts), set(re.findall(r'id="(\w+-to-\w+)"', svg))
 
 
 def test_examples_in_docstrings_run() -> None:
