@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo paper test test-slow coverage verify bench bench-quick docs bits lint format tensorboard lock clean
+.PHONY: help setup repro demo paper test test-slow coverage verify bench bench-quick docs plots-page bits lint format tensorboard lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -58,10 +58,14 @@ bench-quick: $(READY) data/raw/mnist ## the same in under 3 minutes, printed
 data/raw/mnist data/raw/fashion-mnist: $(READY)
 	@dropout-bench download $(@F)
 
-docs: $(READY) ## write what is computed of docs/keys.md, docs/method.md (2 min) and README.md
+docs: $(READY) ## write what is computed of docs/keys.md, docs/method.md (2 min) and README.md; the pipeline's picture
 	@python docs/reference.py > docs/keys.md
 	@python docs/readme.py
 	@python docs/simulated.py
+	@python docs/pipeline.py
+
+plots-page: $(READY) ## the page of DVC's plots anew, with Vega in it (npm): .dvc/vega/page.html
+	@python docs/plots_page.py
 
 bits: $(READY) ## record anew what bits each variant is trained to: tests/digests.json
 	@python tests/bits.py > tests/.digests.json && mv tests/.digests.json tests/digests.json

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,11 @@ from typer.testing import CliRunner
 from dropout_bench.cli import app
 from dropout_bench.errors import BenchError
 from dropout_bench.tables.evaluation import EVALUATION
+from dropout_bench.training.keys import Identity
+from dropout_bench.training.result import RunResult
+from dropout_bench.training.store import AGAIN, RunStore
+from dropout_bench.trials.fits import Fitted, Kept
+from dropout_bench.trials.newcomer import find
 
 
 @pytest.fixture(scope="module")
@@ -209,15 +215,118 @@ def test_the_store_is_listed_and_pruned(project: Path, tmp_path: Path) -> None:
     assert "small/dropout/dropout=0.5/seed=1" in said
     assert "layerwise/dropout/dropout=0.5+0.3/seed=0" in said
     assert "6 runs, " in said
-    assert "0 of them" in said
+    assert "0 runs, 0 bytes needed by no experiment\n" in said
     shared = [line for line in said.splitlines() if "standard" in line and "seed=0" in line]
     assert len(shared) == 2, "a run that two experiments need has both names"
     YAML().dump({"experiments": {"small": SETTINGS | {"seeds": [0]}}}, root / "params.yaml")
     (root / "run-store" / "f00").mkdir()
     assert "7 runs, " in bench(root, "runs")
-    assert "5 of them" in bench(root, "runs", "--prune")
+    assert re.search(r"^5 runs, .* needed by no .*: removed$", bench(root, "runs", "--prune"), re.M)
     assert "2 runs, " in bench(root, "runs")
     assert len(list((root / "run-store").iterdir())) == 2
+
+
+FITTED = Fitted(
+    figures={}, curves={}, best_epoch=1, limit=2, steps=3, rows=(6, 2, 2), seconds=1.0
+)  # fmt: skip
+
+
+def test_runs_of_trials_are_told_as_such_and_kept_until_asked(
+    project: Path, tmp_path: Path
+) -> None:
+    from dropout_bench.params.file import load_params
+
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    (tmp_path / "mine.py").write_text(
+        "import torch\nclass MyDropout(torch.nn.Dropout):\n    def __init__(self, p):\n"
+        "        super().__init__(p)\n"
+    )
+    mine = find(str(tmp_path / "mine.py"))
+    run = load_params(root / "params.yaml").experiment("small").runs()[0]
+    known = Identity.here(run, "data", "CPU")
+    tried = mine.identity(run.model_copy(update={"variant": mine.variant}), "data", "CPU")
+    again = replace(known, code=f"{known.code}{AGAIN}")
+    gone = replace(known, code="other")
+    store = RunStore(root / "run-store")
+    for identity in (tried, again, gone):
+        store.put(identity, RunResult({"last.safetensors": b"weights"}, "CPU", 1.0))
+    said = bench(root, "runs")
+    assert re.search(
+        rf"^{tried.key} .* none: trial of mydropout, code {mine.digest[:12]}$", said, re.M
+    )
+    assert re.search(rf"^{again.key} .* none: trial of a known kind, trained again$", said, re.M)
+    assert re.search(r"^1 run, .* needed by no experiment: --prune removes them$", said, re.M)
+    assert re.search(r"^2 runs, .* of trials: --prune --trials removes them too$", said, re.M)
+    bench(root, "runs", "--prune")
+    kept = {entry.key for entry in store.entries()}
+    assert {tried.key, again.key} < kept
+    assert gone.key not in kept
+    assert ": 6 runs, " in bench(root, "runs", "--export", "without.tar")
+    assert ": 8 runs, " in bench(root, "runs", "--export", "with.tar", "--trials")
+    fits = root / "run-store" / ".tables"
+    Kept(fits).put("0" * 32, FITTED, {})
+    assert re.search(r"^3 runs, .* of trials: ", bench(root, "runs", "--prune"), re.M)
+    assert len(list(fits.iterdir())) == 1
+    bench(root, "runs", "--prune", "--trials")
+    assert not list(fits.iterdir())
+    assert {entry.key for entry in store.entries()} == kept - {tried.key, again.key}
+
+
+def test_what_another_has_trained_is_imported_and_not_trained_again(
+    project: Path, tmp_path: Path, workers: dict[str, str]
+) -> None:
+    archive = tmp_path / "small.tar"
+    assert ": 4 runs, " in bench(project, "runs", "--export", str(archive), "small")
+    root = write_project(tmp_path / "colleague", small=SETTINGS)
+    said = bench(root, "runs", "--import", str(archive))
+    assert "4 runs are new here, 0 were here already" in said
+    assert "4 of its 4 runs are needed by experiments here" in said
+    said = bench(root, "train", "small", workers=workers)
+    assert "0 done, 0 running, 0 failed, 4 reused, of 4" in said
+    said = bench(root, "evaluate", "small", workers=workers)
+    assert "0 done, 0 running, 0 failed, 4 reused, of 4" in said
+    for folder in ("runs", "evaluations", "reports/results"):
+        assert contents(root / folder / "small") == contents(project / folder / "small")
+    said = bench(root, "runs", "--import", str(archive))
+    assert "0 runs are new here, 4 were here already" in said
+
+
+def test_what_is_not_trained_is_told_when_it_is_exported(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(project, root)
+    shutil.rmtree(root / "run-store")
+    shutil.rmtree(root / "runs" / "small" / "dropout" / "dropout=0.5" / "seed=1")
+    said = bench(root, "runs", "--export", "small.tar", "small")
+    assert "small: 1 of 4 runs are not trained, and not in the archive" in said
+    assert "small.tar: 3 runs, " in said, "what DVC restored is taken in first"
+    YAML().dump({"experiments": {"new": SETTINGS | {"epochs": 3}}}, root / "params.yaml")
+    YAML().dump({}, root / "claims.yaml")
+    said = bench(root, "runs", "--export", "new.tar", status=1)
+    assert "new: 4 of 4 runs are not trained" in said
+    assert "new.tar: nothing to export; train first" in said
+    assert not (root / "new.tar").exists()
+    assert 'no experiment "nev"; did you mean "new"?' in bench(
+        root, "runs", "nev", "--export", "nev.tar", status=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--prune", "--import", "x.tar"), "are three calls"),
+        (("--export", "x.tar", "--import", "x.tar"), "are three calls"),
+        (("small",), "go with --export"),
+        (("--trials",), "--trials goes with"),
+    ],
+)
+def test_options_of_runs_that_do_not_go_together(
+    words: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    with contextlib.chdir(write_project(tmp_path / "p", small=SETTINGS)):
+        done = CliRunner().invoke(app, ("runs", *words))
+    assert isinstance(done.exception, BenchError)
+    assert told in str(done.exception)
 
 
 RUN = "runs/small/dropout/dropout=0.5/seed=1"

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from project import PROJECT, commit_a_report, git, wait_for
+from project import PROJECT, commit_a_report, contents, edit, git, run, wait_for
 
 README = (PROJECT / "README.md").read_text()
 
@@ -41,6 +41,7 @@ ELSEWHERE = {
 """Where the commands are tried that are not tried here."""
 
 CHANGE = "Change something, compare"
+SHARE = "Share what was trained"
 
 
 def test_the_layer_that_it_shows_is_the_one_that_was_tried() -> None:
@@ -62,7 +63,8 @@ def test_the_layer_that_it_shows_is_the_one_that_was_tried() -> None:
 
 def test_every_command_is_tried_somewhere() -> None:
     assert len(commands(CHANGE)) >= 9
-    assert set(commands()) - set(commands(CHANGE)) == set(ELSEWHERE)
+    assert len(commands(SHARE)) == 6
+    assert set(commands()) - {*commands(CHANGE), *commands(SHARE)} == set(ELSEWHERE)
     assert "\nmake coverage" in (PROJECT / ".ci" / "run").read_text()
     assert "$(MAKE) --no-print-directory test test-slow" in (PROJECT / "Makefile").read_text()
 
@@ -104,13 +106,51 @@ def test_change_something_and_compare(tmp_path: Path, workers: dict[str, str]) -
     assert "2 done, 0 running, 0 failed, 4 reused, of 6" in said["dvc repro"]
     assert "dropout 0.2" in said["dropout-bench compare"]
     assert "dropout" in said["dvc params diff"]
-    run = next(command for command in said if command.startswith("dvc exp run -n mild"))
-    assert "reused, of 4" in said[run]
-    assert "left out in this trial" in said[run]
+    mild = next(command for command in said if command.startswith("dvc exp run -n mild"))
+    assert "reused, of 4" in said[mild]
+    assert "left out in this trial" in said[mild]
     show = next(command for command in said if command.startswith("dvc exp show"))
     assert re.search(r"\[strong\] .*\['0', '0.8'\]", said[show])
     assert "experiments.fashion-tutorial.dropout" in said["dvc exp diff HEAD mild"]
     assert max(line.count("|") for line in said[show].splitlines()) <= 9, "fits a terminal"
+
+
+@pytest.mark.slow
+def test_share_what_was_trained(committed: Path, tmp_path: Path, workers: dict[str, str]) -> None:
+    """One trains and pushes, another pulls; a third imports an archive."""
+    here, there, third = (tmp_path / name for name in ("here", "there", "third"))
+    shutil.copytree(committed, here, symlinks=True)
+
+    def say(root: Path, command: str) -> str:
+        mine = {"/mnt/team/dropout": str(tmp_path / "team"), "large-network": "small"}
+        mine["paper.tar"] = str(tmp_path / "paper.tar")
+        for ours, its in mine.items():
+            command = command.replace(ours, its)
+        return run(root, *shlex.split(command), workers=workers)
+
+    remote, push, pull, repro, export, import_from = commands(SHARE)
+    say(here, remote)
+    git(here, "commit", "-am", "a remote")
+    assert re.search(r"\d\d files pushed", say(here, push))
+    git(tmp_path, "clone", str(here), str(there))
+    say(there, pull)
+    assert say(there, repro).endswith("Data and pipelines are up to date.\n")
+    assert contents(there / "runs" / "small") == contents(here / "runs" / "small")
+    assert "0 done, 0 running, 0 failed, 4 reused, of 4" in say(there, "dropout-bench train small")
+    edit(there / "params.yaml", lambda text: text.replace("- 0.5", "- 0.2\n    - 0.5", 1))
+    assert "train small: 2 done, 0 running, 0 failed, 4 reused, of 6" in say(there, repro)
+
+    say(here, export)
+    git(tmp_path, "clone", str(here), str(third))
+    assert "4 of its 4 runs are needed by experiments here" in say(third, import_from)
+    said = say(third, repro)
+    assert "train small: 0 done, 0 running, 0 failed, 4 reused, of 4" in said
+    assert "evaluate small: 0 done, 0 running, 0 failed, 4 reused, of 4" in said
+    assert contents(third / "runs" / "small") == contents(here / "runs" / "small")
+    status = subprocess.run(
+        ["git", "status", "--short"], cwd=third, capture_output=True, text=True, check=True
+    )
+    assert status.stdout == "", "the committed report is the one that comes out"
 
 
 @pytest.mark.slow

@@ -9,8 +9,6 @@ import math
 import os
 import signal
 import sys
-import time
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from dropout_bench.analysis.standing import Standing
     from dropout_bench.params.experiment import Experiment
     from dropout_bench.params.file import Params
+    from dropout_bench.training.store import RunStore
     from dropout_bench.verify.findings import Finding
 
 app = typer.Typer(
@@ -600,40 +599,111 @@ def _show_findings(findings: list["Finding"]) -> None:
 
 @app.command()
 def runs(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EXPERIMENT]...",
+            help="With --export: whose runs; without one, those of all.",
+            autocompletion=_experiments,
+        ),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove the runs that no experiment needs.")
     ] = False,
+    trials: Annotated[
+        bool,
+        typer.Option(
+            "--trials", help="With --prune or --export: those of `dropout-bench try` as well."
+        ),
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the runs that experiments need to a new archive."),
+    ] = None,
+    import_from: Annotated[
+        Path | None,
+        typer.Option("--import", metavar="FILE", help="Take in the runs of such an archive."),
+    ] = None,
 ) -> None:
     """List the run store: every finished run, where experiments need it, its age and size.
 
     A run that no experiment needs was trained for parameters, data, code or library versions
-    that are not those of now. It is kept, for the day they come back, until it is pruned.
+    that are not those of now, or for a trial. It is kept, for the day they come back, until it is
+    pruned; those of trials until it is asked for.
+
+    An archive is one file, with a checksum of every file in it: `runs --export paper.tar
+    large-network` here, and `runs --import paper.tar` where the hour is to be saved. All of it is
+    checked before any of it is taken in; a run that is there already stays as it is.
     """
-    from rich.filesize import decimal
-    from rich.table import Table
-
     from dropout_bench.pipeline import digests
+    from dropout_bench.training import listed
     from dropout_bench.training.store import RunStore, default_store, needed_by
+    from dropout_bench.trials.fits import kept_in
 
+    if sum((prune, export is not None, import_from is not None)) > 1:
+        raise BenchError("runs: --prune, --export and --import are three calls")
+    if experiments and export is None:
+        raise BenchError("runs: names of experiments go with --export FILE")
+    if trials and not prune and export is None:
+        raise BenchError("runs: --trials goes with --prune or --export FILE")
     root, params = _params()
     store = RunStore(default_store(root))
+    if export is not None:
+        _export(store, export, root, params, experiments or [], trials)
+        return
+    brought = _import(store, import_from) if import_from is not None else None
     entries = store.entries()
+    if brought is not None:
+        entries = [entry for entry in entries if entry.key in brought]
     needs = needed_by(entries, params.all_experiments, digests(root))
-    table = Table("key", "needed by", "age", "size", box=None)
-    for entry in entries:
-        age = str(timedelta(seconds=int(time.time() - entry.finished)))
-        needing = "\n".join(needs[entry.key]) or f"none{entry.trouble}"
-        table.add_row(entry.key, needing, age, decimal(entry.size))
-    _show(table)
-    idle = [entry for entry in entries if not needs[entry.key]]
+    if brought is not None:
+        needed = sum(bool(places) for places in needs.values())
+        typer.echo(f"{needed} of its {len(brought)} runs are needed by experiments here")
+        return
+    typer.echo("\n".join(listed.table(entries, needs)))
+    typer.echo(f"{listed.told(entry.size for entry in entries)} in {store.folder}")
+    idle = [entry for entry in entries if not needs[entry.key] and (trials or not entry.trial)]
     for entry in idle if prune else []:
         store.drop(entry.key)
-    total = decimal(sum(entry.size for entry in entries))
-    freed = decimal(sum(entry.size for entry in idle))
-    typer.echo(
-        f"{len(entries)} runs, {total} in {store.folder}; {len(idle)} of them, {freed}, needed by "
-        f"no experiment{', removed' if prune else ': --prune removes them' if idle else ''}"
-    )
+    removed = "removed" if prune else "--prune removes them"
+    freed = listed.told(entry.size for entry in idle)
+    typer.echo(f"{freed} needed by no experiment{f': {removed}' if idle else ''}")
+    of_trials = [entry for entry in entries if entry.trial]
+    fits = kept_in(store.folder).files()
+    sizes = [*(entry.size for entry in of_trials), *(file.stat().st_size for file in fits)]
+    for file in fits if prune and trials else []:
+        file.unlink(missing_ok=True)
+    if sizes and not (prune and trials):
+        typer.echo(f"{listed.told(sizes)} of trials: --prune --trials removes them too")
+
+
+def _export(
+    store: "RunStore", path: Path, root: Path, params: "Params", names: list[str], trials: bool
+) -> None:
+    from dropout_bench.pipeline import digests
+    from dropout_bench.training import listed
+    from dropout_bench.training.archive import export_runs
+    from dropout_bench.training.store import needed_by
+
+    chosen = {name: params.experiment(name) for name in names} or params.all_experiments
+    listed.adopt_restored(store, chosen, root / "runs")
+    entries = store.entries()
+    needs = needed_by(entries, chosen, digests(root))
+    asked = [entry for entry in entries if needs[entry.key] or (trials and entry.trial)]
+    for name, (missing, count) in listed.lacking(chosen, needs).items():
+        typer.echo(f"{name}: {missing} of {count} runs are not trained, and not in the archive")
+    if not asked:
+        raise BenchError(f"{path}: nothing to export; train first: dropout-bench train EXPERIMENT")
+    export_runs(store, [entry.key for entry in asked], path)
+    typer.echo(f"{path}: {listed.told(entry.size for entry in asked)}")
+
+
+def _import(store: "RunStore", path: Path) -> set[str]:
+    from dropout_bench.training.archive import import_runs
+
+    new, kept = import_runs(store, path)
+    typer.echo(f"{path}: {len(new)} runs are new here, {len(kept)} were here already")
+    return {*new, *kept}
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

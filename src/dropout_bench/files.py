@@ -18,26 +18,34 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
+def unfinished_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Give a temporary folder in another one, which is made; it is gone after the block.
+
+    Those that killed processes left there are removed.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(".*.part"):
+        with contextlib.suppress(FileNotFoundError):  # another process is done with it
+            if time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=parent))
+    try:
+        yield unfinished
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``folder``; put it in its place at the end.
 
     If the block raises, nothing is left behind and ``folder`` is as it was. Of two processes that
     write the same folder at once, one comes last; none sees a mixture.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(".*.part"):
-        with contextlib.suppress(FileNotFoundError):  # another process is done with it
-            if time.time() - left.stat().st_mtime > _STALE:
-                shutil.rmtree(left, ignore_errors=True)
-    unfinished = Path(
-        tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent)
-    )
-    try:
+    with unfinished_folder(folder.parent, folder.name) as unfinished:
         yield unfinished
         unfinished.chmod(0o755)
         _take_place(unfinished, folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _take_place(unfinished: Path, folder: Path) -> None:

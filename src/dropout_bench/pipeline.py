@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 from dropout_bench.catalogue.datasets import DATASETS
-from dropout_bench.errors import BenchError
-from dropout_bench.params.arms import Job
 from dropout_bench.params.experiment import Experiment
 from dropout_bench.params.file import Params
 from dropout_bench.params.run import Run
@@ -174,6 +172,7 @@ def trainings_left(root: Path, experiments: Mapping[str, Experiment]) -> dict[Ru
     How long they take is told by the finished runs of that experiment, else by all that any of
     these experiments needs; it is NaN before any is finished.
     """
+    from dropout_bench.training.listed import lying
     from dropout_bench.training.store import RunStore, default_store, needed_by
 
     entries = RunStore(default_store(root)).entries()
@@ -182,8 +181,9 @@ def trainings_left(root: Path, experiments: Mapping[str, Experiment]) -> dict[Ru
     missing: dict[Run, str] = {}
     for name, experiment in experiments.items():
         for job in experiment.jobs():
-            at_hand = f"{name}/{job.name}" in finished or _lies(root / "runs" / name, job)
-            if not at_hand:
+            if f"{name}/{job.name}" in finished:
+                continue
+            if lying(root / "runs" / name / job.name, job.run) is None:
                 missing.setdefault(job.run, name)
     took: dict[str, list[tuple[float, float]]] = {}
     for entry in entries:
@@ -197,18 +197,6 @@ def trainings_left(root: Path, experiments: Mapping[str, Experiment]) -> dict[Ru
 
 def _work(run: Run) -> float:
     return float(run.train_size * run.epochs)
-
-
-def _lies(folder: Path, job: Job) -> bool:
-    """Whether DVC has put a run where its stage would, so that the store will adopt it."""
-    from dropout_bench.training.keys import Identity
-    from dropout_bench.training.sweep import read_about
-
-    try:
-        about = read_about(folder / job.name)
-        return Identity.here(job.run, about["data"], about["device"]).key == about["key"]
-    except (BenchError, OSError):
-        return False
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -88,5 +89,10 @@ class Identity:
     @property
     def key(self) -> str:
         """The run's key: 32 hexadecimal digits of a SHA-256."""
-        canonical = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+        return key_of(self.as_json())
+
+
+def key_of(told: Mapping[str, Any]) -> str:
+    """Return the key of an identity, as values that JSON can hold."""
+    canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]

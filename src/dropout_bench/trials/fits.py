@@ -66,11 +66,20 @@ def key(**identity: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
+def kept_in(store: Path) -> "Kept":
+    """Return what a run store has of trials on tables; its runs are something else."""
+    return Kept(store / ".tables")
+
+
 class Kept:
     """Finished trainings by key, a file each, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def files(self) -> list[Path]:
+        """List them."""
+        return [*self.folder.glob("[!.]*.json")]
 
     def get(self, name: str) -> Fitted | None:
         """Return what is kept under a key; None where there is nothing, or it is damaged."""

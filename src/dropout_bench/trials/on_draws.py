@@ -26,7 +26,7 @@ from dropout_bench.tables.read import Results, read_table
 from dropout_bench.tables.write import Told, Trained, best_of, write_tables
 from dropout_bench.training.keys import Identity, library_versions
 from dropout_bench.training.result import CURVES, RunResult
-from dropout_bench.training.store import RunStore, weights_file
+from dropout_bench.training.store import AGAIN, RunStore, weights_file
 from dropout_bench.trials import work
 from dropout_bench.trials.known import Known, with_arms
 from dropout_bench.trials.newcomer import Newcomer
@@ -259,7 +259,7 @@ def _usable(
             checked[by_key[str(quickest["key"])]] = str(quickest["weights"])
     identities = trainings.identities(checked, None)
     results = trainings.trained(
-        identities, None, "check", lambda each: replace(each, code=f"{each.code} again")
+        identities, None, "check", lambda each: replace(each, code=each.code + AGAIN)
     )
     told = " and ".join(f"{job.cell.label} at draw {job.run.seed}" for job in checked)
     if any(_digest(job, results[job]) != weights for job, weights in checked.items()):

@@ -26,7 +26,7 @@ from dropout_bench.params.variants import module_of
 from dropout_bench.training.keys import library_versions
 from dropout_bench.training.store import default_store
 from dropout_bench.trials import place
-from dropout_bench.trials.fits import Fit, Fitted, Kept, key
+from dropout_bench.trials.fits import Fit, Fitted, kept_in, key
 from dropout_bench.trials.newcomer import Newcomer, of_class
 from dropout_bench.trials.table import LEAST, Table
 from dropout_bench.trials.verdict import TableResult
@@ -221,7 +221,7 @@ def _all_fitted(
     scheduler: str | None,
 ) -> tuple[dict[str, Fitted], str]:
     """Return what each training leaves, from the cache where it has it, and the device."""
-    kept = Kept(default_store(place.home()) / ".tables")
+    kept = kept_in(default_store(place.home()))
     title = f"try {table.name}"
     count = min(workers or engine.cores(), len(fits))
     found: dict[str, Fitted] = {}
