@@ -1,7 +1,7 @@
 """Measuring: each training in a process of its own, one after the other.
 
-This module must never import the package. That would set the pinned numeric environment here, and
-the contenders, which inherit this process's environment, would compute in it.
+This module must never pin the numeric environment, as the package's commands do: the contenders
+inherit this process's environment, and would compute in it.
 """
 
 import json

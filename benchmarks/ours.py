@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dropout_bench.pinned  # noqa: F401 (before torch is loaded)
 from benchmarks.process import Stopwatch
 from benchmarks.settings import (
     BATCH,

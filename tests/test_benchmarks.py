@@ -13,7 +13,7 @@ from benchmarks import measure, tables
 from benchmarks.measurements import Machine, Measurements, Plan, Point, Single, Sweep
 from benchmarks.report import render
 from benchmarks.settings import ROOT
-from dropout_bench.numerics import PINNED_ENVIRONMENT
+from dropout_bench.numerics import PINNED_ENVIRONMENT, is_pinned
 
 SECONDS = {
     "tutorial-loop": (4.0, 9.0, 4.4),
@@ -178,6 +178,18 @@ def test_measured_processes_inherit_no_settings(monkeypatch: pytest.MonkeyPatch)
     environment = measure.native_environment()
     assert not PINNED_ENVIRONMENT.keys() & environment.keys()
     assert "DROPOUT_BENCH_SCHEDULER" not in environment
+
+
+def test_ours_computes_in_the_arithmetic_of_the_reports() -> None:
+    program = (
+        "import benchmarks.ours; from dropout_bench import numerics; print(numerics.is_pinned())"
+    )
+    command = [sys.executable, "-c", program]
+    environment = measure.native_environment()
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(is_pinned())  # as these tests: wherever there is AVX2
 
 
 def test_who_measures_does_not_import_the_package() -> None:
