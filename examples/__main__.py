@@ -16,15 +16,17 @@ from dropout_bench.trials.result import Trial
 HERE = Path(__file__).parent
 NAMES = ("variational_dropout", "concrete_dropout", "r_drop", "uniform_noise")
 DRAWS = 24
-BEGIN = f"""# Three methods from outside, and a layer
+BEGIN = f"""# Three published methods, and a layer
 
 Each of these files knows the public contract alone. The three methods are variants: a class derived
 from `dropout_bench.models.base.MLP` that says what a hidden layer is made of (`hidden_layer`), and
-where it needs to, what is lowered (`loss`) and what happens from epoch to epoch (`on_epoch`). The
-last is a plain layer, of any base class, that takes a rate; [`layer.ipynb`](layer.ipynb) goes from
-it to a verdict in a notebook, and [`table.ipynb`](table.ipynb) from tables of scikit-learn to a
-verdict each. Below is what `dropout-bench try` found, on the draws of the report's experiment about
-kinds of dropout. This page is written by `python -m examples`, from the results of the runs.
+where it needs to, which loss is minimised (`loss`) and what happens from epoch to epoch
+(`on_epoch`). The last is a plain layer, any `nn.Module` that takes a rate;
+[`layer.ipynb`](layer.ipynb) goes from it to a verdict in a notebook, and
+[`table.ipynb`](table.ipynb) from tables of scikit-learn to a verdict each. Below is what
+`dropout-bench try` found, on the draws of the report's experiment about kinds of dropout; [what the
+verdicts mean](../docs/own.md#what-the-words-mean). This page is written by `python -m examples`,
+from the results of the runs.
 
 {CAPTION}
 """
@@ -35,7 +37,7 @@ def section(name: str, found: Trial) -> str:
     save(HERE / "results" / f"{name}.png", drawn, found)
     about = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
     title, _, rest = about.partition(": ")
-    says = rest.partition("\n\n")[0]
+    says = rest[:1].upper() + rest.partition("\n\n")[0][1:]
     kept = "none is broken" if all(law.holds != "no" for law in found.laws) else "see its laws"
     told = "\n".join(f"- {each}" for each in (*found.sentences(), *found.notes()))
     return (

@@ -890,7 +890,10 @@ def init(
 
     for file in write(folder):
         typer.echo(file)
-    typer.echo(f"next: cd {folder} && git init && dvc init && dvc repro")
+    typer.echo(
+        f"next: cd {folder} && git init && dvc init && git add --all && "
+        'git commit --message "A claim, before its runs" && dvc repro'
+    )
 
 
 def _stop(signal_number: int, frame: object) -> NoReturn:

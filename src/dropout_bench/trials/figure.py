@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 CAPTION = (
     "Right of the line it is better: a dot a draw, a diamond the mean, a bar the "
-    f"{INTERVAL}. Blue is better, orange worse, after correction; grey is neither."
+    f"{INTERVAL}. Blue is better, orange worse, dark grey no relevant difference, after "
+    "correction; pale grey is open. Beside it: at how many draws it is better, a tie counting half."
 )
-_COLOURS = {"better": BLUE, "worse": VERMILION}
+_COLOURS = {"better": BLUE, "worse": VERMILION, "no relevant difference": NEUTRAL}
+_PALE = "#c4c4c4"
 
 
 def drawn(trial: "Trial") -> Figure:
@@ -52,4 +54,4 @@ def drawn(trial: "Trial") -> Figure:
 
 
 def _colour(one: "Difference") -> str:
-    return _COLOURS.get(one.verdict, NEUTRAL)
+    return _COLOURS.get(one.verdict, _PALE)
