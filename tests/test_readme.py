@@ -46,7 +46,7 @@ SHARE = "Share what was trained"
 
 def test_the_layer_that_it_shows_is_the_one_that_was_tried() -> None:
     """But for types and docstrings; and its picture is there."""
-    shown = re.search(r"```python\n(class UniformNoise.*?)```", README, flags=re.DOTALL)
+    shown = re.search(r"```python\n[^`]*?(class UniformNoise.*?)```", README, flags=re.DOTALL)
     assert shown
     tried = ast.parse((PROJECT / "examples" / "uniform_noise.py").read_text(encoding="utf-8"))
     (layer,) = (node for node in tried.body if isinstance(node, ast.ClassDef))
