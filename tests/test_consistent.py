@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from dropout_bench.data.download import Source, download
 from dropout_bench.evaluation.pictures import examples
+from dropout_bench.init.project import write as write_project
 from dropout_bench.params.file import Params, load_params
 from dropout_bench.tables.write import Told, write_tables
 from dropout_bench.training.keys import library_versions
@@ -197,7 +198,7 @@ FORGED_PIPELINES = (
 
 def of_pipeline(folder: Path, params: Params) -> list[str]:
     with Repo(str(folder)) as repo:
-        return differing(expected.pipeline(repo.index.stages, params))
+        return differing(expected.pipeline(repo.index.stages, params, folder))
 
 
 def test_a_pipeline_that_is_not_ours_is_found(root: Path) -> None:
@@ -214,6 +215,21 @@ def test_a_pipeline_that_is_not_ours_is_found(root: Path) -> None:
         assert any(told in each for each in found), (told, found)
     place.unlink()
     assert any("no stage code" in each for each in of_pipeline(root, params))
+
+
+def test_a_project_of_one_s_own_has_its_own_pipeline(tmp_path: Path) -> None:
+    write_project(tmp_path / "mine")
+    Repo.init(str(tmp_path / "mine"), no_scm=True).close()
+    params = load_params(tmp_path / "mine" / "params.yaml")
+    (tmp_path / "mine" / "reports").mkdir()
+    (tmp_path / "mine" / "reports" / "code.json").write_text("{}")
+    assert not of_pipeline(tmp_path / "mine", params)
+    edit(
+        tmp_path / "mine" / "dvc.yaml",
+        lambda text: text.replace("- requirements.txt", "- claims.yaml"),
+    )
+    found = of_pipeline(tmp_path / "mine", params)
+    assert any("stage code does not depend on requirements.txt" in each for each in found), found
 
 
 def test_code_that_is_not_what_the_stages_were_run_with_is_found(root: Path) -> None:

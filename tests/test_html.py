@@ -349,7 +349,7 @@ def test_a_browser_finds_the_page_at_work(folder: Path, tmp_path: Path) -> None:
     if browser is None:
         pytest.skip("chromium is not installed: apt install chromium")
     file = tmp_path / "report.html"
-    file.write_text(page(MARKDOWN + USED, folder))
+    file.write_text(page(MARKDOWN, folder).replace("</body>", f"{USED}</body>"))
     command = [
         browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000",
         f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", f"{file.as_uri()}#deep",

@@ -80,7 +80,7 @@ def _pipeline(root: Path, params: Params) -> Iterator[Finding]:
     check = "DVC would run nothing"
     try:
         with Repo(str(root)) as repo:
-            yield from expected.pipeline(repo.index.stages, params)
+            yield from expected.pipeline(repo.index.stages, params, root)
             status = repo.status()
     except DvcException as error:
         place = "dvc.lock" if "dvc.lock" in str(error) else "dvc.yaml"

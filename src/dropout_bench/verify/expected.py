@@ -52,21 +52,26 @@ class Stage(NamedTuple):
     makes: frozenset[str]
 
 
-def stages(params: Params) -> dict[str, Stage]:
+def stages(params: Params, root: Path) -> dict[str, Stage]:
     """Return what each stage of ``dvc.yaml`` must be at least, by name.
 
-    A parameter is written as ``file:key``.
+    A parameter is written as ``file:key``. A project that uses the package from elsewhere
+    (``dropout-bench init``) has neither its source nor archives: its code is the release that
+    ``requirements.txt`` names.
     """
+    release = (root / "requirements.txt").is_file()
+    from_here = not release or (root / "src" / "dropout_bench").is_dir()
     needed: dict[str, Stage] = {}
 
     def stage(name: str, depends: Iterable[str], makes: Iterable[str]) -> None:
         command = f"dropout-bench {name.replace('@', ' ')}"
         needed[name] = Stage(command, frozenset(depends), frozenset(makes))
 
-    stage("code", ["src/dropout_bench", "params.yaml:experiments"], [CODE])
+    source = "src/dropout_bench" if from_here else "requirements.txt"
+    stage("code", [source, "params.yaml:experiments"], [CODE])
     for name in {each for one in params.experiments.values() for each in one.datasets}:
-        archives = f"data/archives/{DATASETS[name].made_by.partition(':')[2]}"
-        stage(f"download@{name}", [archives, f"{CODE}:download.{name}"], [f"data/raw/{name}"])
+        archives = [f"data/archives/{DATASETS[name].made_by.partition(':')[2]}"] * from_here
+        stage(f"download@{name}", [*archives, f"{CODE}:download.{name}"], [f"data/raw/{name}"])
     for name, experiment in params.experiments.items():
         data = [f"data/raw/{each}" for each in experiment.datasets]
         asked, runs, results = f"params.yaml:experiments.{name}", f"runs/{name}", _results(name)
@@ -89,12 +94,12 @@ def _results(name: str) -> list[str]:
     return [f"reports/results/{name}/{file}" for file in files]
 
 
-def pipeline(found: Iterable[Any], params: Params) -> Iterator[Finding]:
+def pipeline(found: Iterable[Any], params: Params, root: Path) -> Iterator[Finding]:
     """Compare the stages that DVC reads in ``dvc.yaml`` to what they must be."""
     check, place = "the pipeline is what the package says", "dvc.yaml"
     by_name = {stage.name: stage for stage in found}
     wrong = []
-    for name, needed in stages(params).items():
+    for name, needed in stages(params, root).items():
         stage = by_name.get(name)
         if stage is None:
             wrong.append(f"no stage {name}")
